@@ -1,5 +1,7 @@
 """Errors a user can act on. Each message names the setting, the value received and what to do next."""
 
+from collections.abc import Sequence
+
 
 class CsftError(Exception):
     """Anything csft stops on by design; the command prints the message alone and exits with status 1."""
@@ -15,6 +17,14 @@ class SettingError(CsftError):
     def __init__(self, setting: str, value: object, allowed: str) -> None:
         super().__init__(f"{setting}={value} cannot be used. Allowed: {allowed}.")
         self.setting, self.value, self.allowed = setting, value, allowed
+
+
+class UnknownSettingError(CsftError):
+    """A setting that does not exist; `close` are names that look like it."""
+
+    def __init__(self, setting: str, value: object, close: Sequence[str] = ()) -> None:
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        super().__init__(f"{setting}={value}: there is no such setting.{hint} --cfg job prints them all.")
 
 
 class DataError(CsftError):

@@ -11,7 +11,7 @@ from typing import Any
 
 
 def cache_dir() -> Path:
-    """The folder for what can be built again: `$CSFT_CACHE`, else `$XDG_CACHE_HOME/csft`, else `~/.cache/csft`."""
+    """The folder for what can be built again: `$CSFT_CACHE`, `$XDG_CACHE_HOME/csft` or `~/.cache/csft`."""
     named = os.environ.get("CSFT_CACHE")
     if named:
         return Path(named).expanduser()
@@ -39,7 +39,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Give a temporary folder beside `path`; on success its files are fsynced and it is renamed to `path`.
 
-    A folder that appeared at `path` meanwhile (another process built the same thing) is kept and ours dropped.
+    A folder that another process put at `path` meanwhile is kept and ours dropped.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(

@@ -1,0 +1,258 @@
+"""The settings of one trial: frozen dataclasses, Hydra's schema before it composes and the typed object after.
+
+Each field carries what is allowed in its metadata, so that the check and its error message are one text.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from csft.data.catalog import DATASETS
+from csft.errors import SettingError
+
+DATASET_NAMES = "the datasets " + ", ".join(DATASETS)
+WEIGHT = "a number of at least 0, in copies per epoch"
+
+Check = Callable[[Any], bool]
+
+
+def setting(default: Any, allowed: str, check: Check) -> Any:
+    """A field whose value must pass `check`; `allowed` completes the sentence `Allowed: …`."""
+    return field(default=default, metadata={"allowed": allowed, "check": check})
+
+
+def choice(default: str, *options: str) -> Any:
+    """A field that takes one of a few words."""
+    return setting(default, " | ".join(options), lambda value: value in options)
+
+
+def count(default: int | None, unit: str, least: int = 1) -> Any:
+    """A whole number of `unit`, at least `least`."""
+    return setting(
+        default,
+        f"a whole number of {unit}, at least {least}",
+        lambda value: value is None or value >= least,
+    )
+
+
+def number(default: float, allowed: str, check: Check) -> Any:
+    """A finite number; `nan` and `inf` never pass."""
+    return setting(default, allowed, lambda value: abs(value) < float("inf") and check(value))
+
+
+def share(default: float) -> Any:
+    """A number from 0 to 1."""
+    return number(default, "a number from 0 to 1", lambda value: 0 <= value <= 1)
+
+
+@dataclass(frozen=True)
+class Site:
+    """What depends on the machine."""
+
+    name: str = "laptop"
+    device: str = setting(
+        "auto",
+        "auto | cpu | cuda | cuda:N",
+        lambda v: v in ("auto", "cpu", "cuda") or (v.startswith("cuda:") and v[5:].isdigit()),
+    )
+    threads: int = count(0, "processor threads (0: as many as there are cores)", least=0)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The size of a randomly initialised InternLM2 (FACTS: 4096, 32, 32, 8, 14336 for 7B)."""
+
+    hidden: int = count(128, "units")
+    layers: int = count(4, "layers")
+    heads: int = count(4, "attention heads")
+    kv_heads: int = count(2, "key-value heads")
+    intermediate: int = count(384, "units")
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Model:
+    """The checkpoint to fine-tune."""
+
+    name: str = "custom"
+    path: str = MISSING  # a folder or a hub id; `sample` is the tiny checkpoint that ships
+    dtype: str = choice("float32", "float32", "bfloat16")
+    init: str = choice(
+        "checkpoint", "checkpoint", "random"
+    )  # random: `shape`, and `path` gives the tokenizer alone
+    shape: Shape = field(default_factory=Shape)
+
+
+@dataclass(frozen=True)
+class Tune:
+    """Which weights move."""
+
+    method: str = choice("full", "full", "lora", "qlora")
+    rank: int = count(16, "adapter dimensions")
+    alpha: float = number(32.0, "a number above 0 (the update is scaled by alpha / rank)", lambda v: v > 0)
+    dropout: float = share(0.0)
+    targets: str = choice("linear", "linear", "attention")  # every projection, or q, k, v and o alone
+    rslora: bool = False
+    dora: bool = False
+
+
+@dataclass(frozen=True)
+class Mix:
+    """The dataset mix. A weight is copies per epoch: 0 leaves a dataset out, 0.5 draws half, 2 doubles it."""
+
+    name: str = "custom"
+    datasets: dict[str, float] = field(default_factory=dict)
+    max_records: int | None = count(None, "records per dataset (null: all)")
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where the raw datasets are and how records become tokens."""
+
+    root: str = (
+        "sample"  # a folder with one sub-folder per dataset; `sample` is the invented world that ships
+    )
+    cache: str | None = None  # tokenised records; null: the user's cache folder
+    template: str = choice("intern2", "intern2", "intern2_2025")
+    mask_history: bool = False  # train on the last answer of a dialogue alone
+
+
+@dataclass(frozen=True)
+class Train:
+    """The optimisation."""
+
+    batch: int = count(32, "records per update")
+    micro_batch: int = count(32, "records per forward pass")
+    batching: str = choice("grouped", "grouped", "padded", "packed")
+    schedule: str = choice("cosine", "cosine", "linear", "constant")
+    warmup: float = share(0.05)  # of all updates
+    weight_decay: float = number(0.0, "a number of at least 0", lambda v: v >= 0)
+    clip: float = number(1.0, "a gradient norm above 0", lambda v: v > 0)
+    save: bool = True  # keep the tuned model, or the adapter, in the run folder
+    gradient_checkpointing: bool = False  # less memory for a third more computation
+
+
+@dataclass(frozen=True)
+class Exam:
+    """How CMB is put and which questions count."""
+
+    protocol: str = choice("logits", "logits", "generate")
+    prompt: str = choice("cmb", "cmb", "train")  # the official text, or the authors' training text
+    root: str | None = None  # a folder in CMB's layout; null: `<data.root>/cmb`
+    test: bool = True  # score the test split too (never optimised)
+    select_per_sub_exam: int = count(100, "questions held out of CMB-train per sub-exam", least=0)
+    select_share: float = share(0.25)  # of a sub-exam's training questions at most
+    per_sub_exam: int | None = count(None, "questions scored per sub-exam and split (null: all)")
+    batch_tokens: int = count(8192, "tokens per forward pass, padding included")
+
+
+@dataclass(frozen=True)
+class Tracker:
+    """Where runs are shown besides the run folder."""
+
+    kind: str = choice("wandb", "wandb", "none")
+    project: str = "csft"
+    entity: str | None = None
+    mode: str = choice("auto", "auto", "online", "offline")  # auto: online where a key is set
+
+
+@dataclass(frozen=True)
+class Study:
+    """What trials are grouped by."""
+
+    name: str = setting(
+        "default",
+        "a name of letters, digits, '.', '_' and '-'",
+        lambda v: v not in ("", ".", "..") and all(c.isalnum() or c in "._-" for c in v),
+    )
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides one trial. Composed by Hydra from `conf/`, or built in Python."""
+
+    cutoff: int = count(512, "tokens")
+    epochs: float = number(3.0, "a number of epochs above 0", lambda v: v > 0)
+    lr: float = number(2e-5, "a number above 0, such as 2e-5", lambda v: v > 0)
+    seed: int = setting(42, "a whole number from 0 to 4294967295", lambda v: 0 <= v < 2**32)
+    attention: str = choice("auto", "auto", "flash", "sdpa", "eager")
+    output: str = "outputs"  # everything is written under it
+    site: Site = field(default_factory=Site)
+    model: Model = field(default_factory=Model)
+    tune: Tune = field(default_factory=Tune)
+    mix: Mix = field(default_factory=Mix)
+    data: Data = field(default_factory=Data)
+    train: Train = field(default_factory=Train)
+    exam: Exam = field(default_factory=Exam)
+    tracker: Tracker = field(default_factory=Tracker)
+    study: Study = field(default_factory=Study)
+
+
+def schema() -> DictConfig:
+    """Give `Config` as the node Hydra composes into: typed, closed to unknown names, open to values."""
+    node: DictConfig = OmegaConf.structured(Config)
+    _thaw(node)
+    return node
+
+
+def check(config: Config) -> None:
+    """Raise a SettingError for the first value that its field does not allow."""
+    _check_fields(config, "")
+    _check_mix(config.mix)
+    if config.train.batch % config.train.micro_batch:
+        raise SettingError(
+            "train.micro_batch", config.train.micro_batch, f"a divisor of train.batch={config.train.batch}"
+        )
+    if config.tune.method == "qlora" and config.site.device == "cpu":
+        raise SettingError("tune", "qlora", "full | lora where site.device=cpu; qlora needs an NVIDIA GPU")
+
+
+def allowed_for(key: str) -> str | None:
+    """Say what the setting under a dotted key allows, where its field says it."""
+    found = _field(key)
+    return found.metadata.get("allowed") if found else None
+
+
+def _field(key: str) -> "dataclasses.Field[Any] | None":
+    owner: Any = Config
+    found = None
+    for part in key.split("."):
+        fields = {f.name: f for f in dataclasses.fields(owner)} if dataclasses.is_dataclass(owner) else {}
+        found = fields.get(part)
+        if found is None:
+            return None
+        owner = found.type
+    return found
+
+
+def _check_fields(section: Any, prefix: str) -> None:
+    for item in dataclasses.fields(section):
+        value = getattr(section, item.name)
+        if dataclasses.is_dataclass(value):
+            _check_fields(value, f"{prefix}{item.name}.")
+        elif "check" in item.metadata and not item.metadata["check"](value):
+            raise SettingError(prefix + item.name, value, item.metadata["allowed"])
+
+
+def _check_mix(mix: Mix) -> None:
+    for dataset, weight in mix.datasets.items():
+        if dataset not in DATASETS:
+            raise SettingError(f"mix.datasets.{dataset}", weight, DATASET_NAMES)
+        if not 0 <= weight < float("inf"):
+            raise SettingError(f"mix.datasets.{dataset}", weight, WEIGHT)
+    if not any(mix.datasets.values()):
+        raise SettingError(
+            "mix.datasets", mix.datasets or "(empty)", "at least one dataset with a weight above 0"
+        )
+
+
+def _thaw(node: DictConfig) -> None:
+    # OmegaConf marks frozen dataclasses read-only; Hydra has to fill them in before they become objects.
+    OmegaConf.set_readonly(node, None)
+    for key in node:
+        child = node._get_node(key)
+        if isinstance(child, DictConfig):
+            _thaw(child)

@@ -1,0 +1,91 @@
+"""What decides a trial's result, as one hash: the same identity means the same result."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from csft import exam, model
+from csft.cmb import Question
+from csft.config import Config
+from csft.data import raw_files
+from csft.files import hash_files, hash_value
+from csft.places import Places
+
+# Where, by whom and how fast: none of it changes a loss or a score on purpose.
+UNDECIDING = ("output", "site", "tracker", "study")
+LIBRARIES = ("torch", "transformers", "peft", "accelerate", "tokenizers")
+ROOMS = ("cmb.py", "trial.py", "data", "exam", "model", "train")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """`hash` and the parts it was made of, which the manifest keeps so that a difference can be named."""
+
+    hash: str
+    parts: dict[str, Any]
+
+
+def identify(config: Config, where: Places, device: str, exams: Mapping[str, Sequence[Question]]) -> Identity:
+    """Hash settings, raw data, exam questions, model, code and library versions."""
+    settings = {key: value for key, value in asdict(config).items() if key not in UNDECIDING}
+    # The same content is the same trial wherever it lies; contents are hashed below.
+    settings["data"] = {key: settings["data"][key] for key in ("template", "mask_history")}
+    settings["exam"] = {key: value for key, value in settings["exam"].items() if key != "root"}
+    settings["model"] = {key: settings["model"][key] for key in ("dtype", "init", "shape")}
+    settings["mix"] = {key: value for key, value in settings["mix"].items() if key != "name"}
+    parts = {
+        "settings": settings,
+        "device": device.partition(":")[0],
+        "data": {
+            name: hash_files(raw_files(name, where.data), where.data)
+            for name, weight in config.mix.datasets.items()
+            if weight
+        },
+        "exams": {split: exam.content_hash(questions) for split, questions in exams.items()},
+        "model": model_hash(config, where),
+        "code": code_hash(),
+        "libraries": {name: metadata.version(name) for name in LIBRARIES},
+    }
+    return Identity(hash_value(parts), parts)
+
+
+def base_key(config: Config, where: Places, device: str, exams: Mapping[str, Sequence[Question]]) -> str:
+    """Hash what decides the untrained model's answers, which all trials on one base share."""
+    shape = asdict(config.model.shape) if config.model.init == "random" else None
+    return hash_value(
+        [
+            model_hash(config, where),
+            shape,
+            config.model.dtype,
+            config.attention,
+            config.tune.method == "qlora",
+            device.partition(":")[0],
+            config.data.template,
+            config.exam.protocol,
+            config.exam.prompt,
+            {split: exam.content_hash(questions) for split, questions in exams.items()},
+            code_hash(),
+        ]
+    )
+
+
+def model_hash(config: Config, where: Places) -> str:
+    """Fingerprint the checkpoint, or the tokenizer alone where weights are random."""
+    if config.model.init == "random":
+        return model.tokenizer_fingerprint(where.model)
+    return model.fingerprint(model.model_folder(where.model))
+
+
+@lru_cache
+def code_hash() -> str:
+    """Hash the source files whose change can change a result."""
+    package = Path(__file__).resolve().parent
+    files = [
+        file
+        for room in ROOMS
+        for file in ([package / room] if room.endswith(".py") else (package / room).rglob("*.py"))
+    ]
+    return hash_files(files, package)

@@ -1,0 +1,129 @@
+"""What a trial gives back, and how it is kept in the run folder."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from csft.cmb import SUB_EXAMS
+from csft.exam import Figure, Scores
+from csft.track import RunFolder, SubExamRow, exam_summary
+
+OBJECTIVE_SPLIT = "select"  # held out of CMB-train; the test split is scored, never optimised
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """Scores by split (percent), training curves, what was drawn and what the cut-off took."""
+
+    identity: str
+    folder: Path
+    scores: dict[str, Scores]
+    base: dict[str, Scores]  # the untrained model on the same questions
+    curves: list[dict[str, Any]]
+    truncation: dict[str, Any]
+    drawn: list[dict[str, Any]]
+    training: dict[str, float]
+    seconds: dict[str, float]
+    reused: bool = False
+
+    @property
+    def objective(self) -> float | None:
+        """Micro total on the held-out split in percent; None where nothing could be held out."""
+        scores = self.scores.get(OBJECTIVE_SPLIT)
+        return scores.total if scores else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give what result.json holds, with the flat summary and sub-exam rows that trackers show."""
+        return {
+            "identity": self.identity,
+            "objective": self.objective,
+            "scores": {split: asdict(scores) for split, scores in self.scores.items()},
+            "base": {split: asdict(scores) for split, scores in self.base.items()},
+            "drawn": self.drawn,
+            "training": self.training,
+            "seconds": self.seconds,
+            "summary": self.summary(),
+            "sub_exams": self.sub_exam_rows(),
+        }
+
+    def summary(self) -> dict[str, float]:
+        """Name every figure as trackers show it: `cmb/test/physician/licensed_physician` and so on."""
+        flat: dict[str, float] = {}
+        for prefix, group in (("", self.scores), ("base/", self.base)):
+            for split, scores in group.items():
+                totals = {"total": scores.total, "macro": scores.macro, "unparsed": scores.unparsed}
+                named = exam_summary(
+                    split, totals, scores.by_exam_type, scores.by_sub_exam if not prefix else {}
+                )
+                flat |= {prefix + key: value for key, value in named.items()}
+        flat |= {f"train/{key}": value for key, value in self.training.items()}
+        if self.objective is not None:
+            flat["objective"] = self.objective
+        return flat
+
+    def sub_exam_rows(self) -> list[SubExamRow]:
+        """Give one row per split and sub-exam, in the benchmark's order."""
+        return [
+            _row(split, key, chinese, scores, self.base.get(split))
+            for split, scores in self.scores.items()
+            for key, chinese in ((sub.key, sub.exam_class) for sub in SUB_EXAMS)
+            if key in scores.by_sub_exam
+        ]
+
+
+def from_folder(folder: RunFolder) -> TrialResult:
+    """Read a finished trial back."""
+    stored = folder.result()
+    assert stored is not None, "only finished folders are read back"
+    return TrialResult(
+        identity=stored["identity"],
+        folder=folder.path,
+        scores=_scores(stored["scores"]),
+        base=_scores(stored["base"]),
+        curves=folder.metrics(),
+        truncation=folder.truncation,
+        drawn=stored["drawn"],
+        training=stored["training"],
+        seconds=stored["seconds"],
+        reused=True,
+    )
+
+
+def predictions(questions: Sequence[Any], answers: Sequence[Any]) -> list[dict[str, Any]]:
+    """Give one plain row per question: what was asked, what was right, what was said."""
+    return [
+        {
+            "id": question.id,
+            "sub_exam": question.sub_exam.key,
+            "key": question.answer,
+            "letters": answer.letters,
+            "correct": answer.correct,
+            "logprobs": {letter: round(value, 5) for letter, value in answer.logprobs.items()},
+            "text": answer.text,
+        }
+        for question, answer in zip(questions, answers, strict=True)
+    ]
+
+
+def _row(split: str, key: str, chinese: str, scores: Scores, base: Scores | None) -> SubExamRow:
+    figure = scores.figures[key]
+    return SubExamRow(
+        split=split,
+        key=key,
+        chinese=chinese,
+        n=figure.n,
+        score=figure.percent,
+        low=figure.low,
+        high=figure.high,
+        base=base.by_sub_exam.get(key) if base else None,
+    )
+
+
+def _scores(stored: Mapping[str, Any]) -> dict[str, Scores]:
+    return {
+        split: Scores(
+            **{**values, "figures": {key: Figure(**figure) for key, figure in values["figures"].items()}}
+        )
+        for split, values in stored.items()
+    }
