@@ -4,7 +4,6 @@ import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
@@ -37,15 +36,15 @@ def register() -> None:
     OmegaConf.register_new_resolver("csft.sweeps", lambda: f"file://{folder('sweeps').parent}", replace=True)
 
 
-def typed(composed: DictConfig, mix_choice: str | Sequence[str] | None = None) -> Config:
+def typed(composed: DictConfig, overrides: Sequence[str]) -> Config:
     """Turn a composed configuration into a checked, frozen `Config`.
 
-    `mix_choice` is what `+mix=` named; several names become one, joined by `+`.
+    `overrides` are the words it was composed with: of two mixes joined, the name tells both.
     """
-    if not mix_choice and not composed.mix.datasets:
+    names = _mix_names(overrides)
+    if not names and not composed.mix.datasets:
         raise CsftError(no_mix())
     _refuse_extra(composed, schema())
-    names = [mix_choice] if isinstance(mix_choice, str) else list(mix_choice or ())
     if len(names) > 1:
         composed = composed.copy()
         composed.mix.name = "+".join(names)
@@ -68,19 +67,10 @@ def from_overrides(overrides: Sequence[str]) -> Config:
     register()
     try:
         with initialize_config_dir(str(folder("conf")), version_base="1.3"):
-            composed = compose("config", list(overrides), return_hydra_config=True)
-            choice = composed.hydra.runtime.choices.get("mix")
-            del composed["hydra"]
+            composed = compose("config", list(overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise explain(error, overrides) from None
-    return typed(composed, parse_choice(choice))
-
-
-def parse_choice(choice: Any) -> list[str] | None:
-    """Read Hydra's record of a group choice: a name, or several."""
-    if choice is None:
-        return None
-    return [choice] if isinstance(choice, str) and not choice.startswith("[") else _names(choice)
+    return typed(composed, overrides)
 
 
 def no_mix() -> str:
@@ -186,6 +176,9 @@ def _received(message: str) -> str:
     return found.group(1) if found else ""
 
 
-def _names(choice: Any) -> list[str]:
-    text = choice if isinstance(choice, str) else ",".join(choice)
-    return [name.strip(" '\"") for name in text.strip("[]").split(",") if name.strip(" '\"")]
+def _mix_names(overrides: Sequence[str]) -> list[str]:
+    for override in reversed(overrides):
+        if override.startswith("+mix="):
+            listed = override.removeprefix("+mix=").strip("[]").split(",")
+            return [name.strip(" '\"") for name in listed if name.strip(" '\"")]
+    return []

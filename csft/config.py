@@ -1,4 +1,4 @@
-"""The settings of one trial: frozen dataclasses, Hydra's schema before it composes and the typed object after.
+"""The settings of one trial: frozen dataclasses, Hydra's schema at first and the typed object after.
 
 Each field carries what is allowed in its metadata, so that the check and its error message are one text.
 """

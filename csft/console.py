@@ -13,10 +13,20 @@ def say(line: str) -> None:
 
 
 def progress(items: Iterable[Item], what: str, unit: str, total: int | None = None) -> Iterator[Item]:
-    """Draw a bar with the time left while `items` are worked through; in a log file, a line every 10 s."""
+    """Draw a bar with the time left while `items` are worked through; in a log file, a line every 10 s.
+
+    What is done within a second draws no bar.
+    """
     from tqdm import tqdm
 
     quiet = not sys.stderr.isatty()
-    return iter(
-        tqdm(items, desc=what, unit=unit, total=total, mininterval=10 if quiet else 0.1, dynamic_ncols=True)
+    bar = tqdm(
+        items,
+        desc=what,
+        unit=f" {unit}",
+        total=total,
+        delay=1,
+        mininterval=10 if quiet else 0.1,
+        dynamic_ncols=True,
     )
+    return iter(bar)

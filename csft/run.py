@@ -37,7 +37,7 @@ def main() -> None:
 def _job(composed: DictConfig) -> float | None:
     hydra_config = HydraConfig.get()
     try:
-        config = compose.typed(composed, compose.parse_choice(hydra_config.runtime.choices.get("mix")))
+        config = compose.typed(composed, hydra_config.overrides.task)
         from csft import trial
 
         return trial.run(config).objective

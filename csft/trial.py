@@ -1,4 +1,4 @@
-"""The way of one trial: raw records to tokens, base to tuned model, questions to scores, all into a folder."""
+"""The way of one trial: raw records to tokens, base to tuned model, questions to scores, all to a folder."""
 
 import os
 import shutil
@@ -184,8 +184,8 @@ def _rows(job: _Job, tokenizer: "PreTrainedTokenizerBase") -> data.TrainingSet:
         tokenizer,
         model.tokenizer_fingerprint(job.where.model),
         config.data.template,
-        job.splits,
-        job.where.cache,
+        exam_questions=job.splits,
+        cache=job.where.cache,
     )
     summary.show_datasets(prepared)
     drawn = data.draw(
@@ -240,7 +240,13 @@ def _ask(
     settings = job.config.exam
     wrap = partial(data.user_prompt_ids, tokenizer, job.config.data.template)
     return exam.take(
-        net, tokenizer, questions, wrap, settings.protocol, settings.prompt, settings.batch_tokens
+        net,
+        tokenizer,
+        questions,
+        wrap,
+        settings.protocol,
+        prompt=settings.prompt,
+        batch_tokens=settings.batch_tokens,
     )
 
 

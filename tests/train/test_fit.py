@@ -35,7 +35,11 @@ def collate(rows: Any) -> dict[str, torch.Tensor]:
         return torch.tensor([row[name] + [value] * (longest - len(row[name])) for row in rows])
 
     mask = [[1] * len(row["input_ids"]) + [0] * (longest - len(row["input_ids"])) for row in rows]
-    return {"input_ids": pad("input_ids", 2), "labels": pad("labels", -100), "attention_mask": torch.tensor(mask)}
+    return {
+        "input_ids": pad("input_ids", 2),
+        "labels": pad("labels", -100),
+        "attention_mask": torch.tensor(mask),
+    }
 
 
 def in_order(rows: ListRows, batch: int) -> Any:
@@ -44,7 +48,9 @@ def in_order(rows: ListRows, batch: int) -> Any:
 
 def tiny(**changes: int) -> LlamaForCausalLM:
     torch.manual_seed(0)
-    sizes = dict(vocab_size=64, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+    sizes = dict(
+        vocab_size=64, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+    )
     return LlamaForCausalLM(LlamaConfig(**{**sizes, **changes}))
 
 
@@ -109,7 +115,12 @@ def test_every_update_equals_llamafactory(shared: Path, tmp_path: Path, number: 
         clip=given.get("max_grad_norm", 1.0),
     )
     _, log = run(
-        peer_model(traces["model"]), rows, tmp_path, settings, given["num_train_epochs"], given["learning_rate"]
+        peer_model(traces["model"]),
+        rows,
+        tmp_path,
+        settings,
+        given["num_train_epochs"],
+        given["learning_rate"],
     )
     assert [step for step, _ in log] == [entry["step"] for entry in trace["log"]]
     for (_, ours), theirs in zip(log, trace["log"], strict=True):

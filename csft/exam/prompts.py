@@ -1,0 +1,47 @@
+"""The text of a question as a user would type it; the chat format around it belongs to the trial."""
+
+from csft.cmb import Question
+from csft.errors import SettingError
+
+# FreedomIntelligence/CMB, workers/base.py: the query without reasoning.
+CMB_TEXT = (
+    "以下是中国{exam_type}中{exam_class}考试的一道{question_type}，"
+    "不需要做任何分析和解释，直接输出答案选项。\n{question}\n{options}"
+)
+# CAS-SIAT-XinHai/CollectiveSFT, preprocess/cmb_to_sft.py: instruction, one line break, input.
+TRAIN_TEXT = "该问题源自{exam_type}，面向{exam_class}中的{exam_subject}。\n\n\n{question}\n{options}"
+
+ANSWER_PREFIX = "答案是"
+ANSWER_END = "。"
+PROMPTS = ("cmb", "train")
+
+
+def question_text(question: Question, prompt: str = "cmb", official_quirks: bool = False) -> str:
+    """The question in the exam's official words (`cmb`) or in those the model was trained on (`train`).
+
+    `official_quirks` leaves out every option shorter than two characters, as CMB's own runner does,
+    real ones such as `7` included; without it only blank options are left out.
+    """
+    if prompt not in PROMPTS:
+        raise SettingError("exam.prompt", prompt, " or ".join(PROMPTS))
+    fields = _fields(question)
+    if prompt == "train":
+        return TRAIN_TEXT.format(options=_lines(question.offered, ": ") + "\n", **fields)
+    options = question.offered
+    if official_quirks:
+        options = {letter: text for letter, text in question.options.items() if len(text) > 1}
+    return CMB_TEXT.format(options=_lines(options, ". "), **fields)
+
+
+def _lines(options: dict[str, str], separator: str) -> str:
+    return "\n".join(f"{letter}{separator}{text}" for letter, text in options.items())
+
+
+def _fields(question: Question) -> dict[str, str]:
+    return {
+        "exam_type": question.exam_type,
+        "exam_class": question.exam_class,
+        "exam_subject": question.exam_subject,
+        "question_type": question.question_type,
+        "question": question.question,
+    }
