@@ -292,4 +292,6 @@ def _manifest(job: _Job) -> dict[str, Any]:
 def _limit_threads(threads: int) -> None:
     import torch
 
-    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+    # Only Linux tells which cores this process may use.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(threads or cores)
