@@ -1,6 +1,7 @@
 """Files written whole or not at all, and what identifies a file's content."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -78,7 +79,13 @@ def hash_files(paths: Iterable[Path], relative_to: Path | None = None) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """SHA-256 of one file's content."""
+    """SHA-256 of one file's content; read once per process as long as its size and time stay the same."""
+    status = path.stat()
+    return _hash_as_of(path.resolve(), status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4096)
+def _hash_as_of(path: Path, _size: int, _time_ns: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
