@@ -80,7 +80,7 @@ def _run_in_folder(job: _Job) -> TrialResult:
         config.tracker.kind, config.tracker.project, config.tracker.entity, config.tracker.mode
     )
     with folder.claim():
-        _clear(folder.path)
+        _clear(folder)
         folder.write_config(asdict(config))
         folder.write_manifest(_manifest(job))
         tags = [config.mix.name, f"cutoff {config.cutoff}", config.tune.method]
@@ -111,10 +111,11 @@ def _claimable(path: Path) -> track.RunFolder:
     return track.RunFolder.open(path)
 
 
-def _clear(folder: Path) -> None:
-    """Drop what a killed attempt saved: an unfinished trial starts anew."""
+def _clear(folder: track.RunFolder) -> None:
+    """Drop what a killed attempt left: an unfinished trial starts anew."""
+    folder.rewind()
     for name in SAVED:
-        shutil.rmtree(folder / name, ignore_errors=True)
+        shutil.rmtree(folder.path / name, ignore_errors=True)
 
 
 def _work(job: _Job, folder: track.RunFolder, tracker: track.Tracker) -> TrialResult:
