@@ -15,6 +15,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from csft.config import Train
 from csft.errors import TrainingError
+from csft.train.loss import label_loss, runs_head_alone
 from csft.train.updates import Collate, EpochPlan, Rows, Updates, plan_epochs
 
 __all__ = ["FitResult", "Rows", "fit"]
@@ -115,23 +116,30 @@ class _Loop(Trainer):
         super().__init__(**settings)
         self.tokens = self.trained_tokens = 0
         self.losses: list[float] = []
+        self._head_alone = runs_head_alone(self.model)
 
     def get_train_dataloader(self) -> "DataLoader[Any]":
         return DataLoader(self.train_dataset, batch_size=None, shuffle=False)
 
     def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         model.train()
-        trained = torch.tensor(inputs["trained_tokens"], device=self.args.device)
         total = torch.zeros((), device=self.args.device)
         for micro_batch in inputs["micro_batches"]:
-            # With the cache on, packed records would attend across their borders.
-            ready = {**self._prepare_inputs(micro_batch), "use_cache": False}
+            ready = self._prepare_inputs(micro_batch)
             with self.compute_loss_context_manager():
-                loss = self.compute_loss(model, ready, num_items_in_batch=trained)
+                loss = self._loss(model, ready, inputs["trained_tokens"])
             self.accelerator.backward(loss)
             total += loss.detach()
         self._note(float(total), inputs)
         return total
+
+    def _loss(self, model: nn.Module, micro_batch: dict[str, Tensor], trained_tokens: int) -> Tensor:
+        if self._head_alone:
+            return label_loss(model, micro_batch, trained_tokens)
+        total = torch.tensor(trained_tokens, device=self.args.device)
+        ready = {**micro_batch, "use_cache": False}  # as in label_loss
+        loss: Tensor = self.compute_loss(model, ready, num_items_in_batch=total)
+        return loss
 
     def _note(self, loss: float, update: Any) -> None:
         if not math.isfinite(loss):

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
+from csft import model
 from csft.config import Train
 from csft.errors import TrainingError
 from csft.train import fit
+from csft.train.loss import label_loss, runs_head_alone
 from csft.train.updates import plan_epochs
 
 
@@ -48,10 +50,8 @@ def in_order(rows: ListRows, batch: int) -> Any:
 
 def tiny(**changes: int) -> LlamaForCausalLM:
     torch.manual_seed(0)
-    sizes = dict(
-        vocab_size=64, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
-    )
-    return LlamaForCausalLM(LlamaConfig(**{**sizes, **changes}))
+    sizes = {"vocab_size": 64, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    return LlamaForCausalLM(LlamaConfig(**{**sizes, "intermediate_size": 32, **changes}))
 
 
 def some_rows(count: int = 10) -> ListRows:
@@ -138,6 +138,30 @@ def test_micro_batches_do_not_change_the_losses(tmp_path: Path) -> None:
     assert losses[0] == pytest.approx(losses[2], abs=1e-5)
     assert losses[1] == pytest.approx(losses[2], abs=1e-5)
     assert losses[0][-1] < losses[0][0]
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_logits_at_labels_alone_give_the_models_own_loss(method: str) -> None:
+    net = model.adapt(tiny(), method, rank=2, alpha=4)
+    batch = collate(some_rows(3).rows)
+    trained = int((batch["labels"][:, 1:] != -100).sum())
+    assert runs_head_alone(net)
+    own = net(**batch, use_cache=False).loss
+    ours = label_loss(net, batch, trained)
+    assert ours.item() == pytest.approx(own.item(), abs=1e-6)
+    weights = [weight for weight in net.parameters() if weight.requires_grad]
+    for expected, found in zip(
+        torch.autograd.grad(own, weights), torch.autograd.grad(ours, weights), strict=True
+    ):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-7)
+
+
+def test_another_architecture_keeps_its_own_loss(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = GPT2LMHeadModel(GPT2Config(vocab_size=64, n_embd=16, n_layer=1, n_head=2, n_positions=32))
+    assert not runs_head_alone(net)
+    _, log = run(net, some_rows(), tmp_path, Train(batch=4, micro_batch=2), epochs=4)
+    assert log[-1][1]["train/loss"] < log[0][1]["train/loss"]
 
 
 def test_the_same_seed_gives_the_same_bits(tmp_path: Path) -> None:

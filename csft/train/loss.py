@@ -1,0 +1,35 @@
+"""The loss of one micro-batch, with logits only where there is a label.
+
+Prompts are masked and the real vocabulary has 92,544 words, so most logits of a plain forward pass are
+computed, kept for the backward pass and never read.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import LlamaForCausalLM, PreTrainedModel
+
+from csft.train.updates import IGNORED
+
+
+def runs_head_alone(net: PreTrainedModel) -> bool:
+    """Tell whether a net's logits are its output matrix times its last hidden states, and nothing more."""
+    base = net.get_base_model() if hasattr(net, "get_base_model") else net
+    return isinstance(base, LlamaForCausalLM)
+
+
+def label_loss(net: Any, micro_batch: dict[str, Tensor], trained_tokens: int) -> Tensor:
+    """Sum of cross-entropies over the labelled positions of `micro_batch`, divided by `trained_tokens`.
+
+    Equal to the model's own loss; a label is predicted from the position before it. N labelled positions
+    cost N × vocabulary logits, in float32.
+    """
+    labels_BL = micro_batch["labels"][:, 1:]
+    inputs = {name: value for name, value in micro_batch.items() if name != "labels"}
+    # With the cache on, packed records would attend across their borders.
+    hidden_BLD = net.get_decoder()(**inputs, use_cache=False).last_hidden_state[:, :-1]
+    chosen_BL = labels_BL != IGNORED
+    logits_NV = net.get_output_embeddings()(hidden_BLD[chosen_BL]).float()
+    summed = torch.nn.functional.cross_entropy(logits_NV, labels_BL[chosen_BL], reduction="sum")
+    return summed / trained_tokens
