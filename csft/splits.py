@@ -33,7 +33,9 @@ def gather(config: Config, where: Places) -> Splits:
         except DataError as error:
             if split == "test" and config.exam.test:
                 raise
-            say(f"exam: no {split} split, so training records are not screened against it ({error})")
+            say(
+                f"exam: no {split} split, so training records are not screened against it. {_first_line(error)}"
+            )
         if rejects.total:
             say(f"exam: {split} questions {rejects}")
     return {split: questions for split, questions in splits.items() if questions}
@@ -56,13 +58,17 @@ def _held_out(config: Config, root: Path) -> list[Question]:
     try:
         files = raw_files("cmb", root)
     except DataError as error:
-        say(f"exam: no held-out split, so the trial has no objective ({error})")
+        say(f"exam: no held-out split, so the trial has no objective. {_first_line(error)}")
         return []
     train = [question for file in files for question in read_questions(file, Rejects())]
     drawn = exam.draw_select(train, config.exam.select_per_sub_exam, config.exam.select_share, HELD_OUT_SEED)
     if not drawn:
         say(f"exam: CMB-train has too few questions here ({len(train)}) to hold any out; no objective")
     return drawn
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _first(questions: Sequence[Question], per_sub_exam: int | None) -> list[Question]:

@@ -120,7 +120,8 @@ def _show_totals(result: TrialResult) -> None:
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    say(f"\n{title}")
+    return Table(box=None, pad_edge=False, header_style="bold")
 
 
 def _print(table: Table) -> None:
