@@ -34,7 +34,7 @@ def gather(config: Config, where: Places) -> Splits:
             if split == "test" and config.exam.test:
                 raise
             say(
-                f"exam: no {split} split, so training records are not screened against it. {_first_line(error)}"
+                f"exam: no {split} split, so nothing is screened against it. {_first_line(error)}"
             )
         if rejects.total:
             say(f"exam: {split} questions {rejects}")
