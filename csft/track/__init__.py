@@ -1,9 +1,10 @@
 """Tracking: the run folder, which is the truth, and the trackers fed from it."""
 
+from csft.track.choice import new_tracker
 from csft.track.environment import environment
 from csft.track.find import find, find_finished
 from csft.track.runfolder import RunFolder
-from csft.track.tracker import NoTracker, State, SubExamRow, Tracker, exam_summary, new_tracker
+from csft.track.tracker import NoTracker, State, SubExamRow, Tracker, exam_summary
 from csft.track.wandb_run import WandbTracker
 
 __all__ = [

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, TypedDict
 
-from csft.errors import SettingError
 from csft.track.runfolder import RunFolder
 
 
@@ -92,17 +91,6 @@ class NoTracker:
 
     def abandon(self, reason: str) -> None:
         """Do nothing."""
-
-
-def new_tracker(kind: str, project: str = "csft", entity: str | None = None, mode: str = "auto") -> Tracker:
-    """Give the tracker of the settings under `tracker`."""
-    from csft.track.wandb_run import WandbTracker
-
-    if kind == "none":
-        return NoTracker()
-    if kind == "wandb":
-        return WandbTracker(project, entity, mode)
-    raise SettingError("tracker.kind", kind, "wandb | none")
 
 
 def exam_summary(
