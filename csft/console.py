@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 
@@ -17,16 +17,19 @@ def progress(items: Iterable[Item], what: str, unit: str, total: int | None = No
 
     What is done within a second draws no bar.
     """
+    return iter(bar(what, unit, total, items))
+
+
+def bar(what: str, unit: str, total: int | None, items: Iterable[Any] | None = None) -> Any:
+    """Give a tqdm bar in the form all bars of csft have, for work that is no loop over items."""
     from tqdm import tqdm
 
-    quiet = not sys.stderr.isatty()
-    bar = tqdm(
+    return tqdm(
         items,
         desc=what,
         unit=f" {unit}",
         total=total,
         delay=1,
-        mininterval=10 if quiet else 0.1,
+        mininterval=0.1 if sys.stderr.isatty() else 10,
         dynamic_ncols=True,
     )
-    return iter(bar)

@@ -33,9 +33,7 @@ def gather(config: Config, where: Places) -> Splits:
         except DataError as error:
             if split == "test" and config.exam.test:
                 raise
-            say(
-                f"exam: no {split} split, so nothing is screened against it. {_first_line(error)}"
-            )
+            say(f"exam: no {split} split, so nothing is screened against it. {_first_line(error)}")
         if rejects.total:
             say(f"exam: {split} questions {rejects}")
     return {split: questions for split, questions in splits.items() if questions}

@@ -138,13 +138,13 @@ def _work(job: _Job, folder: track.RunFolder, tracker: track.Tracker) -> TrialRe
 
     with job.timed("training"):
         fitted = _fit(job, net, tokenizer, rows, log)
+    if config.train.save:
+        with job.timed("save"):
+            _save(job, net, tokenizer, folder.path)
     with job.timed("exam"):
         answers = {split: _ask(job, net, tokenizer, questions) for split, questions in asked.items()}
     for split, questions in asked.items():
         folder.write_predictions(split, predictions(questions, answers[split]))
-    if config.train.save:
-        with job.timed("save"):
-            _save(job, net, tokenizer, folder.path)
     return TrialResult(
         identity=job.identity.hash,
         folder=folder.path,

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback
 
 from csft.config import Train
+from csft.console import bar
 from csft.errors import TrainingError
 from csft.train.loss import label_loss, runs_head_alone
 from csft.train.updates import Collate, EpochPlan, Rows, Updates, plan_epochs
@@ -74,8 +74,10 @@ def fit(
         callbacks=[_Progress(log, len(updates), per_epoch)],
     )
     loop.remove_callback(PrinterCallback)
+    use_cache = net.config.use_cache
     started = time.perf_counter()
     loop.train()
+    net.config.use_cache = use_cache  # the Trainer changed what the checkpoint's own config says
     return FitResult(
         updates=len(updates),
         tokens=loop.tokens,
@@ -158,8 +160,7 @@ class _Progress(TrainerCallback):
 
     def __init__(self, log: Log, updates: int, per_epoch: int) -> None:
         self.log, self.per_epoch = log, per_epoch
-        self.bar = tqdm(total=updates, desc="training", unit="update", dynamic_ncols=True, mininterval=0.5)
-        self.started = time.perf_counter()
+        self.bar = bar("training", "update", updates)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **objects: Any) -> None:
         if "loss" not in logs:

@@ -26,7 +26,8 @@ def label_loss(net: Any, micro_batch: dict[str, Tensor], trained_tokens: int) ->
     cost N × vocabulary logits, in float32.
     """
     labels_BL = micro_batch["labels"][:, 1:]
-    inputs = {name: value for name, value in micro_batch.items() if name != "labels"}
+    # Rows are padded on the right, where causal attention never looks; without a mask its kernel is faster.
+    inputs = {name: value for name, value in micro_batch.items() if name not in ("labels", "attention_mask")}
     # With the cache on, packed records would attend across their borders.
     hidden_BLD = net.get_decoder()(**inputs, use_cache=False).last_hidden_state[:, :-1]
     chosen_BL = labels_BL != IGNORED
