@@ -61,6 +61,7 @@ def fit(
     write to. Raises TrainingError when the loss is not finite or there is nothing to train on.
     """
     set_seed(seed)
+    use_cache = net.config.use_cache
     if settings.gradient_checkpointing:
         net.gradient_checkpointing_enable()
     per_epoch = len(epoch_plan(0))
@@ -74,7 +75,6 @@ def fit(
         callbacks=[_Progress(log, len(updates), per_epoch)],
     )
     loop.remove_callback(PrinterCallback)
-    use_cache = net.config.use_cache
     started = time.perf_counter()
     loop.train()
     net.config.use_cache = use_cache  # the Trainer changed what the checkpoint's own config says

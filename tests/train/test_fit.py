@@ -190,6 +190,13 @@ def test_tokens_are_counted_without_padding(tmp_path: Path) -> None:
     assert result.updates == 6
 
 
+def test_the_config_stays_the_checkpoints_own(tmp_path: Path) -> None:
+    net = tiny()
+    before = net.config.to_dict()
+    run(net, some_rows(), tmp_path, Train(batch=4, micro_batch=4))
+    assert net.config.to_dict() == before
+
+
 @pytest.mark.parametrize(("epochs", "updates"), [(1, 4), (2, 8), (0.5, 2), (0.01, 1), (1.3, 6)])
 def test_fractional_epochs_take_a_share_of_the_updates(epochs: float, updates: int) -> None:
     assert len(plan_epochs(lambda epoch: [[epoch, i] for i in range(4)], epochs)) == updates
