@@ -1,0 +1,1 @@
+"""How the shipped base came to be: `python -m csft.sample.pretrain` makes tokenizer and weights anew."""
