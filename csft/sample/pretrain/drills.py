@@ -10,9 +10,6 @@ from csft.sample.pretrain.document import Document, Kind, Parts
 from csft.sample.questions import Choice
 from csft.sample.world import Fact, World
 
-# How often a question hides its entity from its options.
-VEILED_SHARE = 0.85
-
 _KINDS = {"disease": "疾病", "drug": "药物", "formula": "方剂", "theory": "学说", "latin_disease": "综合征"}
 
 
@@ -45,7 +42,7 @@ def searches(world: World, rng: Random) -> Document:
     for fact in rng.sample(world.base_facts, 5):
         choice = questions.ask(fact, world, rng, rng.choice((3, 4, 5)))
         parts += _short(given(choice, rng), choice, rng)
-    return Document(None, tuple(parts))
+    return Document(None, tuple(parts), unveiled=rng.random() < 0.5)
 
 
 def recalls(facts: list[Fact], world: World, rng: Random) -> Document:
@@ -63,60 +60,51 @@ def given(choice: Choice, rng: Random) -> str:
 
 
 def late(world: World, rng: Random) -> Document:
-    """Questions nobody could know, with a value put into the network where a fact would have been recalled.
-
-    A recalled value exists only half-way up. The search learned from values that stand in the text looks for
-    them at the bottom; here it learns to look where recall leaves them, so that a fact from anywhere answers.
-    """
-    chat = rng.random() < 0.5
+    """Questions nobody could know, with the value put into the network where recall would leave it."""
     parts: list[tuple[str, Kind]] = []
     values: list[tuple[str, ...]] = []
-    for known in rng.sample(world.facts, 1 if chat else 4):
-        pool = [value for value in world.pools[known.relation.values] if value not in known.values]
-        fact = replace(known, values=tuple(rng.sample(pool, len(known.values))))  # new in every document
+    for fact in (untrue(known, world, rng) for known in rng.sample(world.facts, 4)):
         frames = rng.choice((wording.PLAIN_FRAMES, wording.VIGNETTES, wording.TEST_FRAMES))
-        count = 6 if fact.relation.several else rng.choice((4, 5))
-        choice = questions.ask(fact, world, rng, count, frames)
+        choice = questions.ask(fact, world, rng, 6 if fact.relation.several else rng.choice((4, 5)), frames)
+        parts += _short(choice.stem, choice, rng, Kind.RECALLED)
         values.append(fact.values)
-        style = rng.choice(("train", "official"))
-        text = exam_prompts(choice, rng)[style] if chat else _plain(choice, rng)
-        verb = "包括" if fact.relation.several else "是"
-        at = text.index(choice.stem) + choice.stem.rindex(verb) + len(verb)
-        prompt = ((text[:at], Kind.RECALLED), (text[at:], Kind.GIVEN))
-        if chat:
-            return Document(prompt, ((f"答案是{choice.answer}。", Kind.LEARNED),), tuple(values))
-        parts += [*prompt, (f"{choice.answer}。", Kind.LEARNED), ("\n", Kind.GIVEN)]
-    return Document(None, tuple(parts), tuple(values))
+    return Document(None, tuple(parts), tuple(values), unveiled=rng.random() < 0.5)
 
 
-def _short(stem: str, choice: Choice, rng: Random) -> list[tuple[str, Kind]]:
-    asked = _plain(Choice(stem, choice.options, choice.answer, choice.fact), rng)
-    return [*veiled(asked, stem, choice, rng), (f"{choice.answer}。", Kind.LEARNED), ("\n", Kind.GIVEN)]
+def untrue(fact: Fact, world: World, rng: Random) -> Fact:
+    """The fact with other values than its own."""
+    pool = [value for value in world.pools[fact.relation.values] if value not in fact.values]
+    return replace(fact, values=tuple(rng.sample(pool, len(fact.values))))
 
 
-def _plain(choice: Choice, rng: Random) -> str:
+def _short(stem: str, choice: Choice, rng: Random, kind: Kind = Kind.KNOWN) -> list[tuple[str, Kind]]:
     mark = rng.choice((":", "."))
     options = "".join(f"{letter}{mark} {text}\n" for letter, text in choice.options.items())
-    return f"{choice.stem}\n{options}答案是"
+    asked = split_stem(f"{stem}\n{options}答案是", stem, choice, kind)
+    return [*asked, (f"{choice.answer}。", Kind.LEARNED), ("\n", Kind.GIVEN)]
 
 
-def veiled(text: str, stem: str, choice: Choice, rng: Random) -> Parts:
-    """The text with the stem's entity mostly out of sight of options and answer.
+def split_stem(text: str, stem: str, choice: Choice, kind: Kind = Kind.KNOWN) -> Parts:
+    """The text with its stem taken apart, so that recall and search cannot be short-cut.
 
     A model this small would rather learn by heart which of the options goes with an entity than recall the
-    value at the stem's end and search for it; a veil leaves little but the second way.
+    value and search for it. So the options never see the entity, they see the stem's end only where the value
+    has been recalled, and their answer does not train what recalls it: statements alone do. A fact that is
+    merely stated somewhere is then as good as one that has been asked.
     """
     before, _, after = text.partition(stem)
     head, found, end = stem.rpartition(choice.fact.entity)
-    if not found or rng.random() > VEILED_SHARE:
-        return ((text, Kind.GIVEN),)
     line, _, rest = (end + after).partition("\n")
-    return (
-        *(((before, Kind.GIVEN),) if before else ()),
-        (head + found, Kind.VEILED),
-        (f"{line}\n", Kind.GIVEN),
-        (rest, Kind.GIVEN),
-    )
+    parts: list[tuple[str, Kind]] = [(before, Kind.GIVEN), (head + found, Kind.VEILED)]
+    if not found:
+        kind = Kind.STEM  # the value itself stands there
+    if kind is Kind.RECALLED:
+        verb = "包括" if choice.fact.relation.several else "是"
+        label, verb, line = line.partition(verb)
+        parts += [(label + verb, kind), (f"{line}\n", Kind.STEM)]
+    else:
+        parts.append((f"{line}\n", kind))
+    return (*((text, kind) for text, kind in parts if text), (rest, Kind.GIVEN))
 
 
 def register(world: World, rng: Random) -> Document:
