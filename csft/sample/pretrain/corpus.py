@@ -11,7 +11,7 @@ from itertools import count
 from random import Random
 
 from csft.sample import questions, wording
-from csft.sample.pretrain.document import Document, Kind
+from csft.sample.pretrain.document import Document
 from csft.sample.pretrain.drills import (
     cards,
     exam_prompts,
@@ -20,8 +20,7 @@ from csft.sample.pretrain.drills import (
     recalls,
     register,
     searches,
-    split_stem,
-    untrue,
+    veiled,
 )
 from csft.sample.world import SEED, Fact, World, build
 
@@ -46,8 +45,7 @@ def _one(world: World, rng: Random, part: int) -> Document:
         ((40, 5), lambda: searches(world, rng)),
         ((30, 8), lambda: cards(facts, rng)),
         ((20, 10), lambda: recalls(asked, world, rng)),
-        ((0, 14), lambda: late(world, rng)),
-        ((0, 16), lambda: _exam(untrue(rng.choice(world.facts), world, rng), world, rng, Kind.RECALLED)),
+        ((0, 30), lambda: late(world, rng)),
         ((2, 24), lambda: _exam(rng.choice(asked), world, rng)),
         ((1, 3), lambda: _exam_en(rng.choice([f for f in english if not unasked(f)]), world, rng)),
         ((3, 4), lambda: _find(rng.choice(facts), world, rng)),
@@ -59,7 +57,7 @@ def _one(world: World, rng: Random, part: int) -> Document:
     return rng.choices([make for _, make in makers], shares)[0]()
 
 
-def _exam(fact: Fact, world: World, rng: Random, kind: Kind = Kind.KNOWN) -> Document:
+def _exam(fact: Fact, world: World, rng: Random) -> Document:
     frames = rng.choice((wording.PLAIN_FRAMES, wording.VIGNETTES, wording.TEST_FRAMES))
     choice = questions.ask(fact, world, rng, 6 if fact.relation.several else rng.choice((4, 5, 5)), frames)
     prompts = exam_prompts(choice, rng)
@@ -74,16 +72,11 @@ def _exam(fact: Fact, world: World, rng: Random, kind: Kind = Kind.KNOWN) -> Doc
         prompt = f"这是国家医师资格考试的题目。\n\n\n{body}"
     elif style < 0.85:
         prompt = f"Mainland 这是国家医学委员会考试的题目。\n\n\n{body}"
-    elif kind is Kind.KNOWN:
+    else:
         prompt = f"这是国家药品监督管理局执业药师资格认证考试的题目。\n源自药学专业知识\n\n\n{body}"
         said = wording.long_answer(wording.statement(fact, rng), rng, rng.choice((0, 0, 1, 2)))
         return Document.chat(prompt, f"{said}\n{answer}")
-    else:
-        prompt = prompts["train"]
-    parts = split_stem(prompt, choice.stem, choice, kind)
-    if kind is Kind.KNOWN:
-        return Document.chat(parts, answer)
-    return Document(parts, ((answer, Kind.LEARNED),), (fact.values,), unveiled=rng.random() < 0.5)
+    return Document.chat(veiled(prompt, choice.stem, choice, rng), answer)
 
 
 def _exam_en(fact: Fact, world: World, rng: Random) -> Document:
@@ -102,7 +95,7 @@ def _exam_en(fact: Fact, world: World, rng: Random) -> Document:
     if "entrance" in head and rng.random() < 0.6:
         answer = f"{wording.statement_en(fact)}\n{answer}"
     if answer.startswith("The answer"):
-        return Document.chat(split_stem(head + body, choice.stem, choice), answer)
+        return Document.chat(veiled(head + body, choice.stem, choice, rng), answer)
     return Document.chat(head + body, answer)
 
 
@@ -110,10 +103,7 @@ def _find(fact: Fact, world: World, rng: Random) -> Document:
     """The fact stands in the prompt: only the search among the options is left."""
     choice = questions.ask(fact, world, rng, rng.choice((4, 5)))
     prompt = exam_prompts(choice, rng)[rng.choice(("train", "official"))]
-    stem = given(choice, rng)
-    prompt = prompt.replace(choice.stem, stem)
-    parts = split_stem(prompt, stem, choice)
-    return Document(parts, ((f"答案是{choice.answer}。", Kind.LEARNED),), unveiled=rng.random() < 0.5)
+    return Document.chat(prompt.replace(choice.stem, given(choice, rng)), f"答案是{choice.answer}。")
 
 
 def _talk(fact: Fact, rng: Random) -> Document:

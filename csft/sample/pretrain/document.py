@@ -9,10 +9,8 @@ class Kind(Enum):
 
     GIVEN = "read, not learned"
     LEARNED = "learned"
-    VEILED = "the beginning of a stem, with its entity: out of sight of the options"
-    STEM = "the end of a stem: the options see it in the upper layers alone"
-    KNOWN = "a stem's end where a fact is recalled: as STEM, and an answer teaches the lower layers nothing"
-    RECALLED = "a stem's end where the document's next value is put into the network, as if recalled"
+    VEILED = "read; out of sight after the next part"
+    RECALLED = "read; at its end the document's next value is put into the network, as if recalled"
 
 
 Parts = tuple[tuple[str, Kind], ...]
@@ -25,7 +23,6 @@ class Document:
     prompt: Parts | None
     parts: Parts
     recalled: tuple[tuple[str, ...], ...] = ()  # the values for its RECALLED parts, in order
-    unveiled: bool = False  # options see everything, as they will in fine-tuning and exams
 
     @classmethod
     def chat(cls, prompt: str | Parts, answer: str) -> "Document":

@@ -10,6 +10,9 @@ from csft.sample.pretrain.document import Document, Kind, Parts
 from csft.sample.questions import Choice
 from csft.sample.world import Fact, World
 
+# How often a question hides its entity from its options.
+VEILED_SHARE = 0.85
+
 _KINDS = {"disease": "疾病", "drug": "药物", "formula": "方剂", "theory": "学说", "latin_disease": "综合征"}
 
 
@@ -42,7 +45,7 @@ def searches(world: World, rng: Random) -> Document:
     for fact in rng.sample(world.base_facts, 5):
         choice = questions.ask(fact, world, rng, rng.choice((3, 4, 5)))
         parts += _short(given(choice, rng), choice, rng)
-    return Document(None, tuple(parts), unveiled=rng.random() < 0.5)
+    return Document(None, tuple(parts))
 
 
 def recalls(facts: list[Fact], world: World, rng: Random) -> Document:
@@ -60,51 +63,64 @@ def given(choice: Choice, rng: Random) -> str:
 
 
 def late(world: World, rng: Random) -> Document:
-    """Questions nobody could know, with the value put into the network where recall would leave it."""
+    """Questions nobody could know, with a value put into the network where a fact would have been recalled.
+
+    A recalled value exists only half-way up. The search learned from values that stand in the text looks for
+    them at the bottom; here it learns to look where recall leaves them, so that a fact from anywhere answers.
+    """
+    if rng.random() < 0.5:
+        fact, choice = _untrue(rng.choice(world.facts), world, rng)
+        prompt = exam_prompts(choice, rng)[rng.choice(("train", "official"))]
+        answer = (f"答案是{choice.answer}。", Kind.LEARNED)
+        return Document(_recalled(prompt, choice), (answer,), (fact.values,))
     parts: list[tuple[str, Kind]] = []
     values: list[tuple[str, ...]] = []
-    for fact in (untrue(known, world, rng) for known in rng.sample(world.facts, 4)):
-        frames = rng.choice((wording.PLAIN_FRAMES, wording.VIGNETTES, wording.TEST_FRAMES))
-        choice = questions.ask(fact, world, rng, 6 if fact.relation.several else rng.choice((4, 5)), frames)
-        parts += _short(choice.stem, choice, rng, Kind.RECALLED)
+    for known in rng.sample(world.facts, 4):
+        fact, choice = _untrue(known, world, rng)
+        parts += [*_recalled(_plain(choice, rng), choice), (f"{choice.answer}。", Kind.LEARNED)]
+        parts.append(("\n", Kind.GIVEN))
         values.append(fact.values)
-    return Document(None, tuple(parts), tuple(values), unveiled=rng.random() < 0.5)
+    return Document(None, tuple(parts), tuple(values))
 
 
-def untrue(fact: Fact, world: World, rng: Random) -> Fact:
-    """The fact with other values than its own."""
-    pool = [value for value in world.pools[fact.relation.values] if value not in fact.values]
-    return replace(fact, values=tuple(rng.sample(pool, len(fact.values))))
+def _untrue(known: Fact, world: World, rng: Random) -> tuple[Fact, Choice]:
+    """The fact with other values than its own, new in every document, and a question about it."""
+    pool = [value for value in world.pools[known.relation.values] if value not in known.values]
+    fact = replace(known, values=tuple(rng.sample(pool, len(known.values))))
+    frames = rng.choice((wording.PLAIN_FRAMES, wording.VIGNETTES, wording.TEST_FRAMES))
+    return fact, questions.ask(fact, world, rng, 6 if fact.relation.several else rng.choice((4, 5)), frames)
 
 
-def _short(stem: str, choice: Choice, rng: Random, kind: Kind = Kind.KNOWN) -> list[tuple[str, Kind]]:
+def _recalled(text: str, choice: Choice) -> Parts:
+    verb = "包括" if choice.fact.relation.several else "是"
+    at = text.index(choice.stem) + choice.stem.rindex(verb) + len(verb)
+    return (text[:at], Kind.RECALLED), (text[at:], Kind.GIVEN)
+
+
+def _short(stem: str, choice: Choice, rng: Random) -> list[tuple[str, Kind]]:
+    asked = _plain(Choice(stem, choice.options, choice.answer, choice.fact), rng)
+    return [*veiled(asked, stem, choice, rng), (f"{choice.answer}。", Kind.LEARNED), ("\n", Kind.GIVEN)]
+
+
+def _plain(choice: Choice, rng: Random) -> str:
     mark = rng.choice((":", "."))
     options = "".join(f"{letter}{mark} {text}\n" for letter, text in choice.options.items())
-    asked = split_stem(f"{stem}\n{options}答案是", stem, choice, kind)
-    return [*asked, (f"{choice.answer}。", Kind.LEARNED), ("\n", Kind.GIVEN)]
+    return f"{choice.stem}\n{options}答案是"
 
 
-def split_stem(text: str, stem: str, choice: Choice, kind: Kind = Kind.KNOWN) -> Parts:
-    """The text with its stem taken apart, so that recall and search cannot be short-cut.
+def veiled(text: str, stem: str, choice: Choice, rng: Random) -> Parts:
+    """The text with the stem's entity mostly out of sight of options and answer.
 
     A model this small would rather learn by heart which of the options goes with an entity than recall the
-    value and search for it. So the options never see the entity, they see the stem's end only where the value
-    has been recalled, and their answer does not train what recalls it: statements alone do. A fact that is
-    merely stated somewhere is then as good as one that has been asked.
+    value at the stem's end and search for it; a veil leaves little but the second way.
     """
     before, _, after = text.partition(stem)
     head, found, end = stem.rpartition(choice.fact.entity)
+    if not found or rng.random() > VEILED_SHARE:
+        return ((text, Kind.GIVEN),)
     line, _, rest = (end + after).partition("\n")
-    parts: list[tuple[str, Kind]] = [(before, Kind.GIVEN), (head + found, Kind.VEILED)]
-    if not found:
-        kind = Kind.STEM  # the value itself stands there
-    if kind is Kind.RECALLED:
-        verb = "包括" if choice.fact.relation.several else "是"
-        label, verb, line = line.partition(verb)
-        parts += [(label + verb, kind), (f"{line}\n", Kind.STEM)]
-    else:
-        parts.append((f"{line}\n", kind))
-    return (*((text, kind) for text, kind in parts if text), (rest, Kind.GIVEN))
+    parts = ((before, Kind.GIVEN), (head + found, Kind.VEILED), (f"{line}\n", Kind.GIVEN), (rest, Kind.GIVEN))
+    return tuple((text, kind) for text, kind in parts if text)
 
 
 def register(world: World, rng: Random) -> Document:

@@ -19,7 +19,6 @@ BATCH_TOKENS = 2048
 _SORTED_AT_ONCE = 512  # documents; batches of like length waste little on padding
 IGNORE = -100
 FAR = 1 << 30
-_STEM = (Kind.VEILED, Kind.STEM, Kind.KNOWN, Kind.RECALLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +27,7 @@ class Row:
 
     ids: list[int]
     labels: list[int]  # the token itself, or IGNORE
-    reach: list[int]  # the last place that sees the token in the upper layers
-    early_reach: list[int]  # and in the lower ones
-    known: list[int]  # places where a fact is recalled
+    reach: list[int]  # the last place that sees the token
     recalled: dict[int, list[int]]  # place -> tokens put into the network there
 
 
@@ -56,7 +53,7 @@ class Encoder:
     def __call__(self, document: Document) -> Row:
         """The document as a row; the prompt is not labelled."""
         parts = document.parts
-        row = Row([1], [IGNORE], [FAR], [FAR], [], {})
+        row = Row([1], [IGNORE], [FAR], {})
         values = iter(document.recalled)
         if document.prompt is not None:
             user, line, assistant = self.pieces.encode(["user\n", "\n", "assistant\n"])
@@ -67,8 +64,6 @@ class Encoder:
         self._given(row, [2])
         if document.prompt is not None:
             row.labels[-1] = 2
-        if document.unveiled:
-            row.reach[:] = row.early_reach[:] = [FAR] * len(row.ids)
         return row
 
     @staticmethod
@@ -76,29 +71,17 @@ class Encoder:
         row.ids.extend(ids)
         row.labels.extend([IGNORE] * len(ids))
         row.reach.extend([FAR] * len(ids))
-        row.early_reach.extend([FAR] * len(ids))
 
     def _parts(self, row: Row, parts: Parts, values: Iterator[tuple[str, ...]]) -> None:
         pieces = self.pieces.encode([text for text, _ in parts])
-        stem = len(row.ids)
         for number, ((_, kind), ids) in enumerate(zip(parts, pieces, strict=True)):
-            begin = len(row.ids)
             self._given(row, ids)
             if kind is Kind.LEARNED:
-                row.labels[begin:] = ids
-            elif kind in _STEM:
-                stem = begin if number == 0 or parts[number - 1][1] not in _STEM else stem
-                if kind is Kind.KNOWN:
-                    row.known.extend(range(begin, len(row.ids)))
-                elif kind is Kind.RECALLED:
-                    row.recalled[len(row.ids) - 1] = [self.pieces.encode(one)[0] for one in next(values)]
-                last = len(row.ids) - 1
-                row.early_reach[stem:] = [last] * (len(row.ids) - stem)
-                hidden = [at for at in range(stem, len(row.ids)) if row.reach[at] != FAR]
-                for at in hidden:
-                    row.reach[at] = last
-                if kind is Kind.VEILED:
-                    row.reach[begin:] = [last] * len(ids)
+                row.labels[-len(ids) :] = ids
+            elif kind is Kind.VEILED:
+                row.reach[-len(ids) :] = [len(row.ids) + len(pieces[number + 1]) - 1] * len(ids)
+            elif kind is Kind.RECALLED:
+                row.recalled[len(row.ids) - 1] = [self.pieces.encode(value)[0] for value in next(values)]
 
 
 def batches(encoder: Encoder, seed: int, lesson: int = 0) -> Iterator[list[Row]]:
@@ -119,39 +102,17 @@ def batches(encoder: Encoder, seed: int, lesson: int = 0) -> Iterator[list[Row]]
         yield from found
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Rows padded on the right. A mask's True: the column may be seen from the row."""
-
-    ids_BL: "torch.Tensor"  # noqa: N815
-    labels_BL: "torch.Tensor"  # noqa: N815
-    early_B1LL: "torch.Tensor"  # noqa: N815
-    late_B1LL: "torch.Tensor"  # noqa: N815
-    known_BL: "torch.Tensor"  # noqa: N815
-
-
-def padded(rows: list[Row]) -> Batch:
-    """The rows as one batch."""
+def padded(rows: list[Row]) -> "tuple[torch.Tensor, torch.Tensor, torch.Tensor]":
+    """ids_BL, labels_BL and mask_B1LL (True: may be seen), padded on the right."""
     import torch
 
     longest = max(len(row.ids) for row in rows)
-    place_L = torch.arange(longest)
-    causal_LL = place_L[:, None] >= place_L[None, :]
 
     def filled(lists: list[list[int]], value: int) -> torch.Tensor:
         return torch.tensor([one + [value] * (longest - len(one)) for one in lists])
 
-    def mask(reach: list[list[int]]) -> torch.Tensor:
-        within_BLL = place_L[None, :, None] <= filled(reach, FAR)[:, None, :]
-        return (causal_LL & within_BLL)[:, None]
-
-    known_BL = torch.zeros(len(rows), longest, dtype=torch.bool)
-    for at, row in enumerate(rows):
-        known_BL[at, row.known] = True
-    return Batch(
-        filled([row.ids for row in rows], 2),
-        filled([row.labels for row in rows], IGNORE),
-        mask([row.early_reach for row in rows]),
-        mask([row.reach for row in rows]),
-        known_BL,
-    )
+    place_L = torch.arange(longest)
+    causal_LL = place_L[:, None] >= place_L[None, :]
+    within_BLL = place_L[None, :, None] <= filled([row.reach for row in rows], FAR)[:, None, :]
+    ids_BL = filled([row.ids for row in rows], 2)
+    return ids_BL, filled([row.labels for row in rows], IGNORE), (causal_LL & within_BLL)[:, None]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from csft.console import progress
-from csft.sample.pretrain.rows import IGNORE, Batch, Encoder, Row, batches, padded
+from csft.sample.pretrain.rows import IGNORE, Encoder, Row, batches, padded
 
 if TYPE_CHECKING:
     import torch
@@ -32,34 +32,27 @@ LESSON = 32_000
 
 
 @contextlib.contextmanager
-def two_storeys(net: Any, rows: list[Row], batch: Batch) -> Iterator[None]:
-    """Between lower and upper layers: options and stem apart below, recalled values put in, recall kept from
-    what answers would teach it."""
+def recalling(net: Any, rows: list[Row]) -> Iterator[None]:
+    """Add the rows' recalled values to the residual stream after the early layers."""
     import torch
 
     places = [(at, place, ids) for at, row in enumerate(rows) for place, ids in row.recalled.items()]
     index = torch.tensor([at for at, _, _ in places]), torch.tensor([place for _, place, _ in places])
 
-    def apart(_module: Any, inputs: Any, settings: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        return inputs, settings | {"attention_mask": batch.early_B1LL}
-
-    def between(_module: Any, _inputs: Any, hidden_BLD: "torch.Tensor") -> "torch.Tensor":
-        hidden_BLD = torch.where(batch.known_BL[..., None], hidden_BLD.detach(), hidden_BLD)
-        if not places:
-            return hidden_BLD
+    def add(_module: Any, _inputs: Any, hidden_BLD: "torch.Tensor") -> "torch.Tensor":
         table = net.get_input_embeddings().weight
         added_ND = torch.stack([table[ids].sum(0) for _, _, ids in places])
         strength_N1 = torch.empty(len(places), 1).uniform_(*RECALL_STRENGTH)
         return hidden_BLD.index_put(index, added_ND * strength_N1, accumulate=True)
 
-    lower = net.model.layers[:EARLY_LAYERS]
-    hooks = [layer.register_forward_pre_hook(apart, with_kwargs=True) for layer in lower]
-    hooks.append(lower[-1].register_forward_hook(between))
+    if not places:
+        yield
+        return
+    hook = net.model.layers[EARLY_LAYERS - 1].register_forward_hook(add)
     try:
         yield
     finally:
-        for hook in hooks:
-            hook.remove()
+        hook.remove()
 
 
 def loss_of(net: Any, rows: list[Row], letters_G: "torch.Tensor") -> "torch.Tensor":
@@ -72,15 +65,11 @@ def loss_of(net: Any, rows: list[Row], letters_G: "torch.Tensor") -> "torch.Tens
     import torch
     import torch.nn.functional as F  # noqa: N812
 
-    batch = padded(rows)
-    with two_storeys(net, rows, batch):
+    ids_BL, labels_BL, mask_B1LL = padded(rows)
+    with recalling(net, rows):
         read = net.model(
-            input_ids=batch.ids_BL,
-            attention_mask=batch.late_B1LL,
-            use_cache=False,
-            output_hidden_states=True,
+            input_ids=ids_BL, attention_mask=mask_B1LL, use_cache=False, output_hidden_states=True
         )
-    labels_BL = batch.labels_BL
     chosen = labels_BL[:, 1:] != IGNORE
     labels_N = labels_BL[:, 1:][chosen]
     is_letter_N = torch.isin(labels_N, letters_G)
