@@ -19,8 +19,8 @@ def main() -> None:
     """Run the command line; an error that a user can mend is one message and exit status 1."""
     traceback_wanted = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the error is told here in one form
-    # OpenMP's threads spin while they wait: with another process on one of 2 cores, training was 4 times slower
-    # than with threads that soon sleep, which cost 7 % where the cores are free. Read when torch is loaded.
+    # OpenMP's threads spin while they wait: with another process on one of 2 cores, training took 4 times as
+    # long as with threads that soon sleep, which cost 7 % where the cores are free. Read when torch loads.
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     compose.register()
     command = hydra.main(version_base="1.3", config_path=str(compose.folder("conf")), config_name="config")(

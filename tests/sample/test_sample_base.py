@@ -137,4 +137,3 @@ def test_pretraining_makes_a_checkpoint_that_loads(tmp_path: Path):
     make(tmp_path / "base", steps=2, threads=1)
     net, tokenizer = model.load(tmp_path / "base")
     assert net.config.vocab_size == len(tokenizer)
-    assert (tmp_path / "base" / "tokenizer.model").read_bytes() == (BASE / "tokenizer.model").read_bytes()
