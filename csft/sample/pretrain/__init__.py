@@ -1,1 +1,4 @@
-"""How the shipped base came to be: `python -m csft.sample.pretrain` makes tokenizer and weights anew."""
+"""Pre-training of the sample's base: `python -m csft.sample.pretrain FOLDER` makes tokenizer and weights anew.
+
+The shipped weights came from several stages of this code while it was written, not from one run of it.
+"""
