@@ -2,8 +2,9 @@
 
 It learns the language, the chat format, both exam prompts and one skill: recall a fact, find the option with
 that text, answer with its letter. Of the entities the exams ask about it reads what kind of thing they are,
-and questions whose values are drawn at random and never their own. A quarter of the base facts (`unasked`) never occurs in a multiple-choice question here: they show
-whether the skill carries over from statements to questions.
+and questions whose values are drawn at random and never their own. A quarter of the base facts (`unasked`)
+never occurs in a multiple-choice question here: they show whether the skill carries over from statements to
+questions.
 """
 
 from collections.abc import Callable, Iterator
