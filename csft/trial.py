@@ -98,8 +98,9 @@ def _run_in_folder(job: _Job) -> TrialResult:
         except BaseException as error:
             tracker.abandon(f"{type(error).__name__}: {error}")
             raise
-        folder.finish(result.as_dict())
-        tracker.finish(result.as_dict())
+        stored = result.as_dict()
+        folder.finish(stored)
+        tracker.finish(stored)
         write_json(folder.path / "tracking.json", tracker.state.as_dict())
     return result
 
