@@ -83,8 +83,9 @@ def convert(settings: Settings) -> None:
 
 def screen(settings: Settings) -> None:
     """Read and screen each dataset into the cache; print what was left out."""
-    from csft.data.preparation import find_files, screened, screened_key
+    from csft.data.preparation import find_files
     from csft.data.screen import ExamIndex
+    from csft.data.screened import screened, screened_key
 
     exams = ExamIndex(settings.exams)
     for name, files in find_files(settings.names, settings.folder).items():
@@ -96,7 +97,7 @@ def screen(settings: Settings) -> None:
 
 def table1(settings: Settings) -> None:
     """Print the paper's Table 1 beside what is here."""
-    from csft.data.table import table1 as table
+    from csft.data.table1 import table1 as table
 
     found: dict[str, int | None] = {}
     set_aside: dict[str, int] = {}
@@ -110,8 +111,8 @@ def table1(settings: Settings) -> None:
 def lengths(settings: Settings) -> None:
     """Print token lengths per dataset, opening and end included, uncut."""
     from csft import model
+    from csft.data.lengths import length_table
     from csft.data.preparation import prepare
-    from csft.data.table import length_table
     from csft.data.training_set import full_lengths
 
     if not settings.tokenizer:

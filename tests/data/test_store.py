@@ -70,7 +70,7 @@ def test_a_dialogues_turns_are_stored_once(make: Make) -> None:
 def test_a_second_call_builds_nothing(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = make()
     monkeypatch.setattr("csft.data.preparation.write_store", None)
-    monkeypatch.setattr("csft.data.preparation.sources.read", None)
+    monkeypatch.setattr("csft.data.screened.sources.read", None)
     again = make()
     assert [one.hash for one in again.values()] == [one.hash for one in first.values()]
     assert make(template="intern2_2025")["discmed"].store.folder == first["discmed"].store.folder
