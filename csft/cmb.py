@@ -1,21 +1,29 @@
 """CMB's own files: exam types, sub-exams and questions, read for training and for the exam alike.
 
 Source: FreedomIntelligence/CMB. `CMB-train-merge.json`, `CMB-val-merge.json` and
-`CMB-test-choice-question-merge.json` are JSON arrays of one object per question.
+`CMB-test-choice-question-merge.json` are JSON arrays of one object per question; the hub's Parquet
+conversion has the same fields.
 """
 
 import ast
+import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from csft.errors import DataError
+from csft.raw import Raw, elements, is_unicode, json_array, parquet_rows, parts
+from csft.raw.text import Row
 from csft.rejects import Rejects
 
 SINGLE, MULTIPLE = "单项选择题", "多项选择题"
+TRAIN_FILE = "CMB-train-merge.json"
+OPTION_LIMIT = 20_000  # characters of all options together
+FIELDS = ("id", "exam_type", "exam_class", "exam_subject", "question", "answer", "question_type", "option",
+          "explanation")  # fmt: skip
 
 # The hierarchy of CMB-test-choice-hierarchy.json: exam type -> (key, {sub-exam -> key}).
 HIERARCHY: dict[str, tuple[str, dict[str, str]]] = {
@@ -143,46 +151,70 @@ class RowError(ValueError):
 
 
 def read_questions(path: Path, rejects: Rejects, need_answer: bool = False) -> Iterator[Question]:
-    """Read one of CMB's JSON arrays; rows that are no question go to `rejects` with their place.
+    """Stream one of CMB's files; rows that are no question go to `rejects` with their place.
 
     A row is set aside when a field is missing or of a wrong type, when no option has a text, or when
     its answer is not among the options that have one. Unknown exam names stay: training can use them,
     and the exam looks at `Question.sub_exam`. `need_answer` sets unanswered rows aside too.
-    The file is held in memory whole (CMB-train: about 1 GB while reading).
-    Raises DataError for a file that is missing or no JSON array.
+    Raises DataError for a file that is missing, damaged or no JSON array.
     """
-    yield from parse_rows(read_rows(path), path.name, rejects, need_answer)
+    return (question for _, question in placed_questions(path, rejects, need_answer))
+
+
+def placed_questions(
+    path: Path, rejects: Rejects, need_answer: bool = False
+) -> Iterator[tuple[str, Question]]:
+    """Like `read_questions`, each question with its place; `path` may be the published zip too."""
+    with _told(path):
+        for raw in parts([path], TRAIN_FILE):
+            rows = _parquet(raw, rejects) if raw.is_parquet else json_array(raw, rejects)
+            yield from _parsed(rows, rejects, need_answer)
 
 
 def parse_rows(
     rows: Sequence[Any], name: str, rejects: Rejects, need_answer: bool = False
 ) -> Iterator[Question]:
     """The questions among `rows`; the others go to `rejects`, with `name` and row number as their place."""
-    for number, row in enumerate(rows, start=1):
+    placed = ((f"{name}: row {number}", row) for number, row in enumerate(rows, start=1))
+    return (question for _, question in _parsed(placed, rejects, need_answer))
+
+
+def read_rows(path: Path) -> list[Any]:
+    """The rows of a JSON array as they are. Raises DataError naming file and position."""
+    with _told(path):
+        # Bytes that are not UTF-8 become lone surrogates, which set their own row aside and not the file.
+        return [row for raw in parts([path]) for row, _ in elements(raw)]
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist.") from None
+    except OSError as problem:
+        raise DataError(f"{path} cannot be read: {problem.strerror or problem}.") from None
+
+
+def _parsed(rows: Iterable[Row], rejects: Rejects, need_answer: bool) -> Iterator[tuple[str, Question]]:
+    for where, row in rows:
+        rejects.topics += 1
         try:
             question = as_question(row)
             if need_answer and not question.answer:
                 raise RowError("no answer")
         except RowError as reason:
-            rejects.add(str(reason), f"{name}: row {number}")
+            rejects.add(str(reason), where)
         else:
-            yield question
+            yield where, question
 
 
-def read_rows(path: Path) -> list[Any]:
-    """The rows of a JSON array as they are. Raises DataError naming file and position."""
-    try:
-        # Undecodable bytes become U+FFFD, which sets their own row aside and not the whole file.
-        rows = json.loads(path.read_bytes().decode("utf-8-sig", errors="replace"))
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist.") from None
-    except OSError as problem:
-        raise DataError(f"{path} cannot be read: {problem.strerror}.") from None
-    except (ValueError, RecursionError) as problem:
-        raise DataError(f"{path} is not whole JSON ({problem}); fetch it again.") from None
-    if not isinstance(rows, list):
-        raise DataError(f"{path} should hold a JSON array of questions, not {type(rows).__name__}.")
-    return rows
+def _parquet(raw: Raw, rejects: Rejects) -> Iterator[Row]:
+    """A table of questions has a column per letter, so an option that a question lacks is null in it."""
+    for where, row in parquet_rows(raw, FIELDS, rejects):
+        if isinstance(option := row.get("option"), dict):
+            row["option"] = {letter: text for letter, text in option.items() if text is not None}
+        yield where, row
 
 
 def as_question(row: Any) -> Question:
@@ -236,8 +268,8 @@ def read_options(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _literal(text: str) -> Any:
-    """A Python literal or JSON, never evaluated."""
-    for read in (ast.literal_eval, json.loads):
+    """A Python literal or JSON, never evaluated; a text far longer than any question's is not tried."""
+    for read in (ast.literal_eval, json.loads) if len(text) < OPTION_LIMIT else ():
         try:
             return read(text)
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
@@ -269,8 +301,8 @@ def _text(row: Mapping[str, Any], field: str, needed: bool = True) -> str:
 
 
 def _unicode(text: str) -> str:
-    """Lone surrogates cannot be written or tokenised; U+FFFD marks bytes that were not UTF-8."""
-    if "\N{REPLACEMENT CHARACTER}" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
+    """Lone surrogates can be neither written nor tokenised."""
+    if not is_unicode(text):
         raise RowError("not valid Unicode")
     return text
 

@@ -146,7 +146,7 @@ def test_a_bad_row_is_set_aside_and_nothing_else(reason: str, row: object, tmp_p
     questions = list(read_questions(path, rejects))
     assert len(questions) == 2
     assert rejects.counts == {reason: 1}
-    assert rejects.examples == {reason: ["t.json: row 2"]}
+    assert rejects.examples == {reason: [f"{tmp_path.name}/t.json: row 2"]}
 
 
 def test_unanswered_rows_can_be_set_aside(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_bytes_that_are_not_utf8_cost_their_own_row(tmp_path: Path) -> None:
     path.write_bytes(text.replace(b"@@", b"\xff\xfe"))
     rejects = Rejects()
     assert len(list(read_questions(path, rejects))) == 2
-    assert rejects.counts == {"not valid Unicode": 1}
+    assert rejects.counts == {"not valid UTF-8": 1}
 
 
 @pytest.mark.parametrize("content", [b"", b"[{", b'{"a": 1}', b"\x00\xff\x00", b"[" * 200_000, b"12"])

@@ -1,16 +1,12 @@
-"""Finding raw files, damaged files, and the streaming JSON reader."""
+"""Finding raw files, and damaged ones."""
 
-import json
-import random
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from csft.data import sources
 from csft.data.catalog import DATASETS
-from csft.data.sources import json_stream
 from csft.errors import DataError, SettingError
 from csft.rejects import Rejects
 
@@ -85,71 +81,3 @@ def test_bad_lines_are_counted_with_their_place(tmp_path: Path):
         "not valid Unicode": ["US/train.jsonl:6"],
         "record is not an object": ["US/train.jsonl:7"],
     }
-
-
-def elements(tmp_path: Path, text: str | bytes, kind: str = "array") -> tuple[list[Any], Rejects]:
-    path = tmp_path / "x.json"
-    path.write_bytes(text.encode() if isinstance(text, str) else text)
-    rejects = Rejects()
-    read = json_stream.json_array if kind == "array" else json_stream.json_object
-    return list(read(path, rejects)), rejects
-
-
-@pytest.mark.parametrize("window", [1, 2, 3, 7, 64, 4096])
-@pytest.mark.parametrize("indent", [None, 4])
-def test_stream_equals_the_whole_file_reader(
-    window: int, indent: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(json_stream, "WINDOW", window)
-    draw = random.Random(window)
-    values: list[Any] = [
-        123456789, -1.5e-7, 2e300, True, None, "", "病人：\\\"]}😀\n", [], {}, [[1], {"a": [2, {"b": "，"}]}],
-        "x" * 999,
-    ]  # fmt: skip
-    values += [draw.choice(values) for _ in range(30)]
-    for ascii_only in (True, False):
-        text = json.dumps(values, indent=indent, ensure_ascii=ascii_only)
-        found, _ = elements(tmp_path, text)
-        assert [value for _, value in found] == values
-        if indent is None:
-            continue
-        for (where, _), value in zip(found[:6], values, strict=False):
-            line = int(where.rsplit(":", 1)[1])
-            assert json.loads(text.split("\n")[line - 1].strip().rstrip(",")) == value
-    table = {str(number): value for number, value in enumerate(values)}
-    found, _ = elements(tmp_path, json.dumps(table, indent=indent), "object")
-    assert [value for _, value in found] == values
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "  ", "{}", "7", "[1, 2", "[1,]", "[1 2]", '["a', "[1] [2]", "[tru]", "[1, nope, 2]", "[" * 99_999],
-)
-def test_what_is_no_array_is_named(text: str, tmp_path: Path):
-    with pytest.raises(DataError, match=r"x\.json"):
-        elements(tmp_path, text)
-
-
-@pytest.mark.parametrize("text", ["[]", '{"a" 1}', '{"a": 1', "{1: 2}", "{1", '{"a": 1}}'])
-def test_what_is_no_object_is_named(text: str, tmp_path: Path):
-    with pytest.raises(DataError, match=r"x\.json"):
-        elements(tmp_path, text, "object")
-
-
-def test_an_element_that_is_not_utf8_is_set_aside(tmp_path: Path):
-    found, rejects = elements(tmp_path, b'\xef\xbb\xbf["a",\n"\xff\xfe",\n"b"]')
-    assert [value for _, value in found] == ["a", "b"]
-    assert list(rejects.examples) == ["not valid UTF-8"]
-    assert rejects.examples["not valid UTF-8"][0].endswith("x.json:2")
-
-
-def test_a_mistake_early_in_a_big_file_is_found_without_reading_on(tmp_path: Path):
-    path = tmp_path / "x.json"
-    path.write_text("[1, oops," + " " * 20_000_000 + "]")
-    reads = []
-    original = json_stream._Window._grow
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_stream._Window, "_grow", lambda self: (reads.append(1), original(self))[1])
-        with pytest.raises(DataError, match="line 1"):
-            list(json_stream.json_array(path, Rejects()))
-    assert len(reads) <= 2

@@ -271,7 +271,7 @@ def test_discmed_bad_dialogues(tmp_path: Path):
     assert rejects == {
         "role is neither user nor assistant": 1,
         "no answered turn": 2,
-        "empty content": 1,
+        "empty answer": 1,
         "no conversation": 1,
         "turn is not an object": 1,
         "record is not an object": 1,

@@ -176,6 +176,17 @@ def test_medicaldialog_gives_each_pair_its_past(samples: Path):
     assert records[-1].output == "应该没有问题，但最好把图像上传看看。"
 
 
+def test_medicaldialog_raw_text_gives_the_processed_form(samples: Path, tmp_path: Path):
+    for name, folder in (("raw", "raw_zh"), ("processed", "derived_from_raw")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "medicaldialog").symlink_to(samples / "medicaldialog" / folder)
+    rejects = Rejects()
+    records = list(sources.read("medicaldialog", tmp_path / "raw", rejects))
+    assert records == read("medicaldialog", tmp_path / "processed")
+    assert rejects.counts == {"patient turns alone": 2}
+    assert rejects.topics == 13
+
+
 def test_discmed_pairs_and_unanswered_last_turns(samples: Path):
     records = read("discmed", samples)
     file = samples / "discmed/DISC-Med-SFT_released.jsonl"

@@ -1,7 +1,10 @@
 """From thirteen raw layouts to Alpaca records: one module per dataset, with `find` and `convert`.
 
 Texts follow the converters of the paper's authors (CAS-SIAT-XinHai/CollectiveSFT, preprocess/) to the
-character; each module says where it must differ. Only the training split is read.
+character; each module says where it must differ. Only the training split is read. Where several layouts of
+a dataset lie in one folder, `find` takes the first of: what was published, unpacked; the published zip; the
+hub's copy; raw text that has to be brought into form. Nothing is mended: a text stays as it is, markers of a
+chat template and control characters included, and a record that cannot be used is set aside by reason.
 """
 
 from collections.abc import Iterator
@@ -28,7 +31,7 @@ from csft.data.sources import (
 from csft.errors import DataError, SettingError
 from csft.rejects import Rejects
 
-__all__ = ["raw_files", "read"]
+__all__ = ["expected", "raw_files", "read"]
 
 
 class Source(Protocol):
@@ -63,11 +66,17 @@ _SOURCES: dict[str, Source] = {
 def read(dataset: str, root: str | Path, rejects: Rejects | None = None) -> Iterator[Alpaca]:
     """Stream the training records of `dataset` from `<root>/<dataset>/`; bad ones go to `rejects`.
 
-    Raises SettingError for an unknown dataset and DataError for one that is not there, at once; DataError
-    while reading when a file turns out damaged.
+    `rejects` also counts the topics met and what kept records lost. Raises SettingError for an unknown
+    dataset and DataError for one that is not there, at once; DataError while reading when a file turns out
+    damaged or empty.
     """
     found = raw_files(dataset, root)
     return _stream(dataset, found, Rejects() if rejects is None else rejects)
+
+
+def expected(dataset: str) -> str:
+    """The files that a dataset's folder should hold, for messages."""
+    return _SOURCES[dataset].EXPECTED
 
 
 def raw_files(dataset: str, root: str | Path) -> list[Path]:
@@ -88,10 +97,14 @@ def raw_files(dataset: str, root: str | Path) -> list[Path]:
 
 
 def _stream(dataset: str, found: list[Path], rejects: Rejects) -> Iterator[Alpaca]:
+    met = rejects.topics + rejects.total
     try:
         yield from _SOURCES[dataset].convert(found, rejects)
     except OSError as problem:
         raise DataError(f"{dataset}: a file cannot be read: {problem}.") from problem
+    if rejects.topics + rejects.total == met:
+        names = ", ".join(str(path) for path in found[:8])
+        raise DataError(f"{dataset}: there is no record in {names}: empty, or not what its name says.")
 
 
 def _missing(dataset: str, folder: Path, expected: str) -> str:

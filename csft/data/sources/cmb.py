@@ -3,27 +3,40 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from csft.cmb import read_questions
+from csft.cmb import TRAIN_FILE, placed_questions
 from csft.data.alpaca import Alpaca
-from csft.data.sources.raw import first_layout
-from csft.data.sources.records import ask
+from csft.data.sources.records import BLANK_OPTION, ask
+from csft.raw import first_layout
 from csft.rejects import Rejects
 
-EXPECTED = "CMB-Exam/CMB-train/CMB-train-merge.json"
+EXPECTED = (
+    f"CMB-Exam/CMB-train/{TRAIN_FILE}, as on GitHub and the hub, or the published zip that holds it, or the "
+    "hub's Parquet conversion (exam/train/*.parquet)"
+)
 
 
 def find(folder: Path) -> list[Path]:
-    """The merged training file, with or without its folders."""
-    name = "CMB-train-merge.json"
-    return first_layout(folder, [f"CMB-Exam/CMB-train/{name}"], [f"CMB-train/{name}"], [name])
+    """The merged training file, with or without its folders, else the zip, else the hub's conversion."""
+    return first_layout(
+        folder,
+        [f"CMB-Exam/CMB-train/{TRAIN_FILE}"],
+        [f"CMB-train/{TRAIN_FILE}"],
+        [TRAIN_FILE],
+        [f"*.zip!{TRAIN_FILE}", f"data/*.zip!{TRAIN_FILE}"],
+        *([f"{config}/train/*.parquet"] for config in ("exam", "default", "main")),
+        *([f"{config}/train-*.parquet"] for config in ("exam", "data", "main")),
+    )
 
 
 def convert(files: list[Path], rejects: Rejects) -> Iterator[Alpaca]:
     """One record per question; an option without text gets no line."""
     for path in files:
-        for question in read_questions(path, rejects, need_answer=True):
+        for where, question in placed_questions(path, rejects, need_answer=True):
+            offered = question.offered
+            for _ in range(len(question.options) - len(offered)):
+                rejects.note(BLANK_OPTION, where)
             yield Alpaca(
                 f"该问题源自{question.exam_type}，面向{question.exam_class}中的{question.exam_subject}。\n\n",
-                ask(question.question, question.offered),
+                ask(question.question, offered),
                 f"答案是{question.answer}。",
             )

@@ -9,9 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from csft.data.alpaca import Alpaca
-from csft.data.sources.json_stream import json_rows
-from csft.data.sources.raw import first_layout
-from csft.data.sources.records import RecordError, convert_rows, require_list, require_object, require_text
+from csft.data.sources.records import (
+    Losses,
+    RecordError,
+    convert_rows,
+    require_list,
+    require_object,
+    require_text,
+)
+from csft.raw import first_layout, json_rows, parts
 from csft.rejects import Rejects
 
 EXPECTED = "CMID.json (an array, or JSON Lines as first published)"
@@ -29,11 +35,11 @@ def find(folder: Path) -> list[Path]:
 
 def convert(files: list[Path], rejects: Rejects) -> Iterator[Alpaca]:
     """One record per text that has an entity or an intent."""
-    for path in files:
-        yield from convert_rows(json_rows(path, rejects), _record, rejects)
+    for raw in parts(files):
+        yield from convert_rows(json_rows(raw, rejects), _record, rejects)
 
 
-def _record(row: Any) -> Iterator[Alpaca]:
+def _record(row: Any, _: Losses) -> Iterator[Alpaca]:
     fields = require_object(row)
     text = require_text(fields.get("originalText"), "originalText")
     entities = [_entity(text, entity) for entity in require_list(fields.get("entities"), "entities")]

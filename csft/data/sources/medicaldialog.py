@@ -1,7 +1,7 @@
-"""MedicalDialog (MedDialog, Chinese), the processed form: one record per pair of turns.
+"""MedicalDialog (MedDialog, Chinese): one record per pair of turns.
 
 Text: preprocess/medicaldialogue_to_sft.py of the authors. They read through a loader that never gives the
-last dialogue of a file; here it is read like the others.
+last dialogue of a file; here it is read like the others. `consultations` brings the raw text into this form.
 """
 
 from collections.abc import Iterator
@@ -9,43 +9,62 @@ from pathlib import Path
 from typing import Any
 
 from csft.data.alpaca import Alpaca
-from csft.data.sources.json_stream import json_array
-from csft.data.sources.raw import first_layout
-from csft.data.sources.records import RecordError, convert_rows, require_list, require_text
+from csft.data.sources.consultations import DOCTOR, PATIENT, consultations
+from csft.data.sources.records import Losses, RecordError, any_text, convert_rows, dialogue, require_list
+from csft.raw import Raw, first_layout, json_rows, parquet_rows, parts
+from csft.raw.text import Row
 from csft.rejects import Rejects
 
+_PROCESSED = "train_data.json"
 EXPECTED = (
-    "train_data.json of the processed Chinese data, here or in a sub-folder (the raw .txt files are not read)"
+    f"{_PROCESSED} of the processed Chinese data, here, in a sub-folder or in its zip; or rows of the hub's "
+    "processed.zh (processed.zh/train*.parquet, .jsonl); or the raw consultations (*.txt, or their zip)"
 )
-_PATIENT, _DOCTOR = "病人：", "医生："
 
 
 def find(folder: Path) -> list[Path]:
-    """train_data.json itself, or those of the sub-folders."""
-    return first_layout(folder, ["train_data.json"], ["*/train_data.json"])
+    """The processed file, else its zip, else the hub's rows, else the raw consultations."""
+    return first_layout(
+        folder,
+        [_PROCESSED],
+        [f"*/{_PROCESSED}"],
+        [f"*.zip!{_PROCESSED}"],
+        ["processed.zh/train*.parquet", "processed.zh/train*.jsonl", "processed.zh/train*.json"],
+        ["processed.zh/train/*.parquet"],
+        ["data/train-*.parquet", "train-*.parquet", "train.jsonl"],
+        ["*.txt"],
+        ["*/*.txt"],
+        ["*.zip!*.txt"],
+    )
 
 
 def convert(files: list[Path], rejects: Rejects) -> Iterator[Alpaca]:
     """Dialogues are streamed: the published file has several GB."""
-    for path in files:
-        yield from convert_rows(json_array(path, rejects), _records, rejects)
+    for raw in parts(files, _PROCESSED, "*.txt"):
+        yield from convert_rows(_rows(raw, rejects), _records, rejects)
 
 
-def _records(row: Any) -> Iterator[Alpaca]:
+def _rows(raw: Raw, rejects: Rejects) -> Iterator[Row]:
+    if raw.is_parquet:
+        return parquet_rows(raw, ["utterances"], rejects)
+    if (raw.member or raw.path.name).endswith(".txt"):
+        return consultations(raw, rejects)
+    return json_rows(raw, rejects)
+
+
+def _records(row: Any, losses: Losses) -> Iterator[Alpaca]:
     """A last patient turn without an answer is left out; a dialogue of nothing else is no dialogue."""
-    turns = require_list(row, "dialogue")
+    turns = require_list(row.get("utterances") if isinstance(row, dict) else row, "dialogue")
     if len(turns) < 2:
         raise RecordError("no answered turn")
-    history: tuple[tuple[str, str], ...] = ()
-    for patient, doctor in zip(turns[::2], turns[1::2], strict=False):
-        pair = (_said(patient, _PATIENT, "patient turn"), _said(doctor, _DOCTOR, "doctor turn"))
-        yield Alpaca(pair[0], "", pair[1], history)
-        history = (*history, pair)
+    pairs = zip(turns[::2], turns[1::2], strict=False)
+    yield from dialogue(((_said(one, PATIENT), _said(other, DOCTOR)) for one, other in pairs), losses)
+    if len(turns) % 2:
+        losses.parts.append("unanswered last turn left out")
 
 
-def _said(turn: Any, speaker: str, name: str) -> str:
-    text = require_text(turn, name)
+def _said(turn: Any, speaker: str) -> str:
+    text = any_text(turn, "turn")
     if not text.startswith(speaker):
-        raise RecordError(f"turns do not alternate {_PATIENT} {_DOCTOR}")
-    # Every mention goes, not only the first: the authors' own replacement.
-    return require_text(text.replace(speaker, ""), name)
+        raise RecordError(f"turns do not alternate {PATIENT} {DOCTOR}")
+    return text.replace(speaker, "")  # every mention, not only the first: the authors' own replacement

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from csft.data.alpaca import Alpaca
-from csft.data.sources.raw import first_layout, json_lines
 from csft.data.sources.records import (
+    Losses,
     ask,
     convert_rows,
     require_answer,
@@ -15,6 +15,7 @@ from csft.data.sources.records import (
     require_options,
     require_text,
 )
+from csft.raw import first_layout, json_lines, parts
 from csft.rejects import Rejects
 
 # Region -> (instruction, answer sentence).
@@ -23,27 +24,28 @@ _TEXTS = {
     "Taiwan": ("這是台灣醫師資格考試的題目。\n\n", "答案是{}。"),
     "US": ("This is a question about medical board exams in US.\n\n", "The answer is {} ."),
 }
-EXPECTED = "questions/{Mainland,Taiwan,US}/train.jsonl (those that are there)"
+_FILES = tuple(f"{region}/train.jsonl" for region in _TEXTS)
+EXPECTED = (
+    "questions/{Mainland,Taiwan,US}/train.jsonl (those that are there), or the published data_clean.zip"
+)
 
 
 def find(folder: Path) -> list[Path]:
-    """The regions' training files, also where the published archive puts them (`data_clean/questions/`)."""
-    names = [f"{region}/train.jsonl" for region in _TEXTS]
-    layouts = ([f"{above}{name}" for name in names] for above in ("questions/", "data_clean/questions/", ""))
-    return first_layout(folder, *layouts)
+    """The regions' training files, also where the published zip puts them, else that zip."""
+    layouts = [[f"{above}{name}" for name in _FILES] for above in ("questions/", "data_clean/questions/", "")]
+    return first_layout(folder, *layouts, [f"*.zip!questions/{name}" for name in _FILES])
 
 
 def convert(files: list[Path], rejects: Rejects) -> Iterator[Alpaca]:
     """One record per question."""
-    for path in files:
-        record = partial(_record, region=path.parent.name)
-        yield from convert_rows(json_lines(path, rejects), record, rejects)
+    for raw in parts(files, *(f"questions/{name}" for name in _FILES)):
+        yield from convert_rows(json_lines(raw, rejects), partial(_record, region=raw.folder), rejects)
 
 
-def _record(row: Any, region: str) -> Iterator[Alpaca]:
+def _record(row: Any, losses: Losses, region: str) -> Iterator[Alpaca]:
     instruction, sentence = _TEXTS[region]
     fields = require_object(row)
-    options = require_options(fields.get("options"))
+    options = require_options(fields.get("options"), losses)
     answer = require_answer(fields.get("answer_idx"), options)
     question = require_text(fields.get("question"), "question")
     yield Alpaca(instruction, ask(question, options), sentence.format(answer))

@@ -2,29 +2,74 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from string import ascii_uppercase
 from typing import Any
 
 from csft.data.alpaca import Alpaca
+from csft.raw import is_unicode
+from csft.raw.text import Row
 from csft.rejects import Rejects
 
-Row = tuple[str, Any]
-"""Where a raw record stands (`train.json:17`) and the record."""
+BLANK_OPTION = "blank option not offered"
 
 
 class RecordError(ValueError):
     """Why a record cannot be used; the text is the reason it is counted under, so it holds no values."""
 
 
+@dataclass(slots=True)
+class Losses:
+    """What one raw row loses although something of it is kept: whole `records`, or `parts` of one."""
+
+    records: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+
+    def tell(self, rejects: Rejects, where: str) -> None:
+        """Count everything and start anew for the next row."""
+        for reason in self.records:
+            rejects.add(reason, where)
+        for what in self.parts:
+            rejects.note(what, where)
+        self.records.clear()
+        self.parts.clear()
+
+
+Convert = Callable[[Any, Losses], Iterable[Alpaca]]
+
+
 def convert_rows(
-    rows: Iterable[Row], convert: Callable[[Any], Iterable[Alpaca]], rejects: Rejects
+    rows: Iterable[Row], convert: Convert, rejects: Rejects, topics: bool = True
 ) -> Iterator[Alpaca]:
-    """Convert row by row. What a dialogue gave before its bad turn stays; its rest is counted once."""
+    """Convert row by row; each is a topic unless the caller counts them otherwise.
+
+    What a dialogue gave before a turn that cannot be read stays; its rest is counted once.
+    """
+    losses = Losses()
     for where, row in rows:
+        rejects.topics += topics
         try:
-            yield from convert(row)
+            yield from convert(row, losses)
         except RecordError as problem:
+            losses.parts.clear()
             rejects.add(str(problem), where)
+        if losses.records or losses.parts:
+            losses.tell(rejects, where)
+
+
+def dialogue(pairs: Iterable[tuple[str, str]], losses: Losses) -> Iterator[Alpaca]:
+    """One record per (question, answer); `history` is the pairs before it.
+
+    A pair without an answer teaches nothing and is left out, but stays in the history of the later ones,
+    where the authors have it. A question may be empty: their rule for a greeting that answers nothing.
+    """
+    history: tuple[tuple[str, str], ...] = ()
+    for pair in pairs:
+        if pair[1].strip():
+            yield Alpaca(pair[0], "", pair[1], history)
+        else:
+            losses.records.append("empty answer")
+        history = (*history, pair)
 
 
 def require_object(value: Any, name: str = "record") -> Mapping[str, Any]:
@@ -41,43 +86,51 @@ def require_list(value: Any, name: str) -> list[Any]:
     return value
 
 
-def require_text(value: Any, name: str) -> str:
-    """Text with something in it, as it stands. Raises RecordError otherwise."""
-    if value is None:
-        raise RecordError(f"no {name}")
+def any_text(value: Any, name: str) -> str:
+    """Text as it stands, also an empty one. Raises RecordError for anything else."""
     if not isinstance(value, str):
-        raise RecordError(f"{name} is not text")
-    if not value.strip():
-        raise RecordError(f"empty {name}")
+        raise RecordError(f"no {name}" if value is None else f"{name} is not text")
     if not is_unicode(value):
         raise RecordError("not valid Unicode")
     return value
 
 
+def require_text(value: Any, name: str) -> str:
+    """Text with something in it, as it stands. Raises RecordError otherwise."""
+    text = any_text(value, name)
+    if not text or text.isspace():
+        raise RecordError(f"empty {name}")
+    return text
+
+
 def optional_text(value: Any, name: str) -> str:
     """Like `require_text`, but absent, null and blank all give an empty text."""
-    blank = value is None or (isinstance(value, str) and not value.strip())
-    return "" if blank else require_text(value, name)
+    text = "" if value is None else any_text(value, name)
+    return "" if text.isspace() else text
 
 
-def require_options(value: Any) -> dict[str, str]:
+def require_options(value: Any, losses: Losses) -> dict[str, str]:
     """Options from an object by letter, in the letters' order; a blank one is not offered."""
     texts = {} if value is None else require_object(value, "options")
     if any(not (len(letter) == 1 and "A" <= letter <= "Z") for letter in texts):
         raise RecordError("option key is not a letter")
-    return _offered({letter: texts[letter] for letter in sorted(texts)})
+    return _offered({letter: texts[letter] for letter in sorted(texts)}, losses)
 
 
-def letter_options(texts: Iterable[Any]) -> dict[str, str]:
+def letter_options(texts: Iterable[Any], losses: Losses) -> dict[str, str]:
     """Options from a list, by letter; a blank one is not offered but keeps its letter."""
-    return _offered(dict(zip(ascii_uppercase, texts, strict=False)))
+    given = list(texts)
+    if len(given) > len(ascii_uppercase):
+        raise RecordError("more options than letters")
+    return _offered(dict(zip(ascii_uppercase, given, strict=False)), losses)
 
 
-def _offered(texts: Mapping[str, Any]) -> dict[str, str]:
+def _offered(texts: Mapping[str, Any], losses: Losses) -> dict[str, str]:
     options = {letter: optional_text(text, "option") for letter, text in texts.items()}
     offered = {letter: text for letter, text in options.items() if text}
     if not offered:
         raise RecordError("no options")
+    losses.parts.extend([BLANK_OPTION] * (len(options) - len(offered)))
     return offered
 
 
@@ -105,12 +158,3 @@ def letter_of(number: Any, options: Mapping[str, str]) -> str:
 def ask(question: str, options: Mapping[str, str]) -> str:
     """The question and one `A: text` line per option, each ending in a line break."""
     return f"{question}\n" + "".join(f"{letter}: {text}\n" for letter, text in options.items())
-
-
-def is_unicode(text: str) -> bool:
-    """False for text with lone surrogates: bytes that were not UTF-8, or half an escaped pair."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from csft.data.alpaca import Alpaca
-from csft.data.sources.raw import first_layout, lines
-from csft.data.sources.records import RecordError, convert_rows, require_text
+from csft.data.sources.records import Losses, RecordError, convert_rows, require_text
+from csft.raw import first_layout, lines, parts
 from csft.rejects import Rejects
 
 EXPECTED = "medQA.train.txt or train.zip"
@@ -22,19 +22,20 @@ def find(folder: Path) -> list[Path]:
 
 
 def convert(files: list[Path], rejects: Rejects) -> Iterator[Alpaca]:
-    """One record per line labelled 1."""
-    for path in files:
-        yield from convert_rows(lines(path, rejects), _record, rejects)
+    """One record per line labelled 1; a topic is a line, as the paper counts them."""
+    for raw in parts(files, "medQA.train.txt"):
+        yield from convert_rows(lines(raw, rejects), _record, rejects)
 
 
-def _record(line: str) -> Iterator[Alpaca]:
+def _record(line: str, _: Losses) -> tuple[Alpaca, ...]:
     cells = line.split("\t")
     if len(cells) != 5:
         raise RecordError("not five columns")
     _department, label, _number, question, answer = cells
-    if label not in ("0", "1"):
+    if label == "0":
+        return ()
+    if label != "1":
         raise RecordError("label is neither 0 nor 1")
-    if label == "1":
-        # The answer keeps its line break: the authors split lines without stripping them.
-        answer = _DATE_AND_TIME.sub("", answer.replace("\r\n", "\n"))
-        yield Alpaca(require_text(question, "question"), "", require_text(answer, "answer"))
+    # The answer keeps its line break: the authors split lines without stripping them.
+    answer = _DATE_AND_TIME.sub("", answer.replace("\r\n", "\n"))
+    return (Alpaca(require_text(question, "question"), "", require_text(answer, "answer")),)
