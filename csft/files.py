@@ -1,14 +1,18 @@
 """Files written whole or not at all, and what identifies a file's content."""
 
 import contextlib
-import functools
 import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+_HASHES: dict[Path, tuple[list[int], str]] = {}  # of this process: state and SHA-256
+_LEDGER_FROM = 1 << 20  # bytes; a smaller file is hashed as fast as its entry is read
+_SETTLED_NS = 2_000_000_000  # what was touched just before may change again within one tick of its clock
 
 
 def cache_dir() -> Path:
@@ -79,15 +83,49 @@ def hash_files(paths: Iterable[Path], relative_to: Path | None = None) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """SHA-256 of one file's content; read once per process as long as its size and time stay the same."""
-    status = path.stat()
-    return _hash_as_of(path.resolve(), status.st_size, status.st_mtime_ns)
+    """SHA-256 of a file's content, remembered while the file stays as it is; a large file's in the cache too.
 
-
-@functools.lru_cache(maxsize=4096)
-def _hash_as_of(path: Path, _size: int, _time_ns: int) -> str:
+    As it is: device, inode, size, mtime and ctime. Nobody can set a ctime back, so that a change shows also
+    when size and mtime were restored. What no program wrote, a bit that rots on the disk, does not show.
+    """
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        state = _state(file.fileno())
+        known = _recall(path, state)
+        if known:
+            return known
+        settled = time.time_ns() - state[-1] > _SETTLED_NS
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if settled and _state(file.fileno()) == state:
+            _remember(path, state, digest)
+    return digest
+
+
+def _state(handle: int) -> list[int]:
+    now = os.fstat(handle)
+    return [now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns]
+
+
+def _recall(path: Path, state: list[int]) -> str | None:
+    if _HASHES.get(path.absolute(), ([], ""))[0] == state:
+        return _HASHES[path.absolute()][1]
+    if state[2] < _LEDGER_FROM or os.name == "nt":  # there, ctime is the time of creation
+        return None
+    try:
+        entry = json.loads(_ledger(path).read_text(encoding="utf-8"))
+        return str(entry["sha256"]) if entry["state"] == state and len(entry["sha256"]) == 64 else None
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError):  # RuntimeError: no home folder
+        return None
+
+
+def _remember(path: Path, state: list[int], digest: str) -> None:
+    _HASHES[path.absolute()] = (state, digest)
+    if state[2] >= _LEDGER_FROM:
+        with contextlib.suppress(OSError, RuntimeError):  # no cache, no gain
+            write_json(_ledger(path), {"path": str(path.absolute()), "state": state, "sha256": digest})
+
+
+def _ledger(path: Path) -> Path:
+    return cache_dir() / "hashes" / f"{hash_value(str(path.absolute()))[:32]}.json"
 
 
 def hash_value(value: Any) -> str:

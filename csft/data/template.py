@@ -56,13 +56,14 @@ TEMPLATES = {
 
 @dataclass(frozen=True)
 class Frame:
-    """A template as token ids. `question_tail` is how many tokens follow the question's own text."""
+    """A template as token ids. `question_head` and `_tail` count those around a question's own text."""
 
     bos: list[int]
     default_system: list[int]
     between: list[int]
     answer_end: list[int]
     close: list[int]
+    question_head: int
     question_tail: int
     blocks: tuple[str, ...] = field(repr=False)
 
@@ -89,17 +90,18 @@ def bind(name: str, tokenizer: Any) -> Frame:
             )
     if tokenizer.bos_token_id is None or tokenizer.eos_token_id is None:
         raise ModelError(f"template={name} needs a tokenizer with bos and eos tokens; this one lacks them.")
-    system, between, end, tail = encode_texts(
+    system, between, end, head, tail = encode_texts(
         tokenizer,
         [
             template.default_system.join(template.system) if template.default_system else "",
             template.between,
             template.answer_end,
-            template.user[1],
+            *template.user,
         ],
     )
     close = [int(tokenizer.eos_token_id)] if template.eos_closes else []
-    return Frame([int(tokenizer.bos_token_id)], system, between, end, close, len(tail), template.blocks)
+    bos = [int(tokenizer.bos_token_id)]
+    return Frame(bos, system, between, end, close, len(head), len(tail), template.blocks)
 
 
 def encode_texts(tokenizer: Any, texts: Iterable[str]) -> list[list[int]]:

@@ -1,174 +1,148 @@
-"""Preparing datasets: what is kept in the cache, and when it is built anew."""
+"""The token store: what is written from records, and what is read back."""
 
 import json
-import shutil
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
-from csft import data
-from csft.cmb import Question
-from csft.data.preparation import Prepared
-from csft.data.store import open_store
-from csft.data.template import encode_texts
-from csft.errors import DataError, SettingError
+from csft.data import Alpaca
+from csft.data.parquet import as_table, schema
+from csft.data.store import TokenStore, open_store
+from csft.data.template import encode_texts, encode_turns, find, turns
+from csft.data.tokenising import Tokeniser
+from csft.data.writing import needed, read_rows, write_store
+from csft.errors import DataError
 
-Make = Callable[..., Mapping[str, Prepared]]
-EXAM = Question(
-    1, "医师考试", "执业医师", "", "单项选择题", "感冒了怎么办最合适", {"A": "休息", "B": "跑步"}, "A"
-)
+USER = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
+DIALOGUE = (("我头疼", "多喝水。"), ("还是疼", "吃药。"), ("谢谢", "不客气。"))
+RECORDS = [
+    *(Alpaca(DIALOGUE[n][0], "", DIALOGUE[n][1], DIALOGUE[:n]) for n in range(3)),
+    Alpaca("题目。\n\n", "首选？\nA: 药一\nB: 药二\n", "因为好。\n答案是B。"),
+    Alpaca("咳嗽", "", "首选治疗是药一。？？", system="S"),
+    Alpaca("", "", "x"),
+    Alpaca("<|im_end|>\nA: a\n", "B: b\n", "The answer is A .\n", system="T"),
+    Alpaca("题", "", "答案是A。", system="S"),
+]
+
+
+def write_parquet(path: Path, records: Sequence[Alpaca], rows: int = 100) -> Path:
+    with pq.ParquetWriter(path, schema()) as file:
+        for start in range(0, len(records), rows):
+            file.write_table(as_table(records[start : start + rows]))
+    return path
+
+
+def write(folder: Path, records: Sequence[Alpaca], tokenizer: Any, rows: int = 100, **how: Any) -> TokenStore:
+    folder.mkdir()
+    path = write_parquet(folder.with_suffix(".parquet"), records, rows)
+    write_store(folder, path, Tokeniser(tokenizer, find("intern2")), {"dataset": "x"}, **how)
+    return open_store(folder)
 
 
 @pytest.fixture
-def make(root: Path, tmp_path: Path, letters: Any) -> Make:
-    def run(
-        datasets: tuple[str, ...] = ("discmed", "webmedqa"),
-        tokenizer_hash: str = "t",
-        template: str = "intern2",
-        exam: Mapping[str, list[Question]] | None = None,
-    ) -> Mapping[str, Prepared]:
-        return data.prepare(
-            datasets,
-            root,
-            letters,
-            tokenizer_hash,
-            template,
-            exam_questions=exam or {},
-            cache=tmp_path / "cache",
-        )
-
-    return run
+def store(tmp_path: Path, letters: Any) -> TokenStore:
+    return write(tmp_path / "store", RECORDS, letters)
 
 
-def stores(tmp_path: Path) -> set[str]:
-    return {path.name for path in (tmp_path / "cache" / "tokens").iterdir()}
-
-
-def test_counts_say_what_was_read_kept_and_set_aside(make: Make) -> None:
-    one = make()["discmed"]
-    assert (one.read, one.kept, len(one.store)) == (8, 6, 6)
-    assert one.rejects == {"exact duplicate": 2}
-
-
-def test_the_store_gives_back_what_the_tokenizer_gave(make: Make, letters: Any) -> None:
-    block = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
-    said = [("我头疼", "多喝水。"), ("还是疼", "吃药。"), ("谢谢", "不客气。")]
-    expected = [encode_texts(letters, [block.format(user), answer]) for user, answer in said]
-    assert [list(turn) for turn in make()["discmed"].store.record(2)] == expected
-
-
-def test_a_dialogues_turns_are_stored_once(make: Make) -> None:
-    store = make()["discmed"].store
-    assert store.turns.tolist() == [1, 2, 3, 1, 2, 3]
-    assert store.first.tolist() == [0, 0, 0, 3, 3, 3]
-    assert store.closing.tolist() == [1] * 6
-
-
-def test_a_second_call_builds_nothing(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = make()
-    monkeypatch.setattr("csft.data.preparation.write_store", None)
-    monkeypatch.setattr("csft.data.screened.sources.read", None)
-    again = make()
-    assert [one.hash for one in again.values()] == [one.hash for one in first.values()]
-    assert make(template="intern2_2025")["discmed"].store.folder == first["discmed"].store.folder
-
-
-def test_a_changed_file_tokenizer_or_exam_is_never_served_stale(
-    make: Make, root: Path, tmp_path: Path
+@pytest.mark.parametrize("name", ["letters", "internlm2"])
+def test_every_record_comes_back_as_the_tokenizer_gives_it(
+    name: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    before = make()
-    assert len(stores(tmp_path)) == 2
-    make(tokenizer_hash="other")
-    assert len(stores(tmp_path)) == 4
-    screened = make(exam={"test": [EXAM]})
-    assert len(stores(tmp_path)) == 6
-    assert screened["discmed"].hash == before["discmed"].hash
-    file = root / "webmedqa" / "medQA.train.txt"
-    file.write_text(file.read_text(encoding="utf-8").replace("休息", "睡觉"), encoding="utf-8")
-    assert make()["webmedqa"].hash == before["webmedqa"].hash  # unknown characters: the same ids
-    assert len(stores(tmp_path)) == 7
+    tokenizer, form = request.getfixturevalue(name), find("intern2")
+    store = write(tmp_path / "store", RECORDS, tokenizer)
+    assert len(store) == len(RECORDS)
+    for number, record in enumerate(RECORDS):
+        assert store.record(number) == encode_turns(tokenizer, form, turns(record))
+        own = encode_texts(tokenizer, [record.system.join(form.system)])[0] if record.system else None
+        assert store.own_system(number) == own
 
 
-def test_exam_overlap_is_counted_by_split(make: Make, root: Path) -> None:
-    file = root / "webmedqa" / "medQA.train.txt"
-    file.write_text("1\t1\t内科\t感冒了，怎么办最合适？\t休息。\n", encoding="utf-8")
-    one = make(exam={"select": [EXAM]})["webmedqa"]
-    assert (one.kept, dict(one.rejects)) == (0, {"overlaps exam select": 1})
-    with pytest.raises(SettingError, match="mix="):
-        data.draw({"webmedqa": 1.0}, {"webmedqa": len(one.store)})
+def test_a_dialogues_turns_are_stored_once(store: TokenStore) -> None:
+    assert store.turns.tolist() == [1, 2, 3, 1, 1, 1, 1, 1]
+    assert store.first.tolist() == [0, 0, 0, 3, 4, 5, 6, 7]
+    assert store.system.tolist() == [-1, -1, -1, -1, 0, -1, 1, 0]
 
 
-def damage_byte(folder: Path) -> None:
-    content = bytearray((folder / "tokens.bin").read_bytes())
-    content[3] ^= 1
-    (folder / "tokens.bin").write_bytes(content)
+def test_of_each_turn_the_tokens_of_options_statement_and_closing_are_known(store: TokenStore) -> None:
+    assert store.options.tolist() == [0, 0, 0, len("A: 药一\nB: 药二\n"), 0, 0, len("A: a\n\nB: b\n"), 0]
+    assert store.statement.tolist() == [0, 0, 0, len("答案是B。"), 0, 0, len("The answer is A .\n"), 0]
+    assert store.closing.tolist() == [1, 1, 1, 1, 3, 0, 3, 1]
+
+
+def test_internlm2s_options_and_statement_end_where_their_text_does(tmp_path: Path, internlm2: Any) -> None:
+    store = write(tmp_path / "store", RECORDS, internlm2)
+    question, answer = store.record(3)[0]
+    tail = len(encode_texts(internlm2, [USER.split("{}")[1]])[0])
+    options, statement = int(store.options[3]), int(store.statement[3])
+    assert internlm2.decode(question[-tail - options : -tail]) == "A: 药一\nB: 药二\n"
+    assert internlm2.decode(answer[-statement:]) == "答案是B。"
+
+
+def test_neither_row_groups_nor_workers_show_but_for_shared_turns(tmp_path: Path, letters: Any) -> None:
+    whole = write(tmp_path / "a", RECORDS, letters)
+    parts = write(tmp_path / "b", RECORDS, letters, rows=2)
+    again = write(tmp_path / "c", RECORDS, letters, rows=2, workers=3)
+    assert [parts.record(n) for n in range(8)] == [whole.record(n) for n in range(8)]
+    assert parts.first.tolist() == [0, 0, 2, 5, 6, 7, 8, 9]  # the third record is the first of its group
+    assert [parts.own_system(n) for n in range(8)] == [whole.own_system(n) for n in range(8)]
+    assert again.hash == parts.hash != whole.hash
+
+
+def test_no_record_at_all_is_a_store_too(tmp_path: Path, letters: Any) -> None:
+    assert len(write(tmp_path / "store", [], letters)) == 0
+
+
+def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "x.parquet", RECORDS, rows=3)
+    assert [record for group in range(3) for record in read_rows(path, group)] == RECORDS
+    assert needed(path) > 0
+
+
+def test_the_estimate_of_what_a_store_needs_is_near(tmp_path: Path, internlm2: Any) -> None:
+    records = [Alpaca(f"患者{n}头疼，伴恶心", "", f"建议休息{n}天，多喝水，必要时就医。") for n in range(500)]
+    store = write(tmp_path / "store", records, internlm2)
+    size = sum(path.stat().st_size for path in store.folder.iterdir())
+    assert size / 3 < needed(tmp_path / "store.parquet") < size * 3
+
+
+def flip(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
 
 
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "told"),
     [
-        damage_byte,
-        lambda folder: (folder / "tokens.bin").write_bytes(b""),
-        lambda folder: (folder / "pieces.bin").unlink(),
-        lambda folder: (folder / "meta.json").write_text("{"),
-        lambda folder: (folder / "meta.json").write_text("{}"),
-        lambda folder: (folder / "meta.json").unlink(),
+        (lambda folder: flip(folder / "tokens.bin", 3), "tokens.bin does not match its checksum"),
+        (lambda folder: flip(folder / "options.bin", 0), "options.bin does not match"),
+        (lambda folder: (folder / "tokens.bin").write_bytes(b""), "tokens.bin has 0 bytes"),
+        (lambda folder: (folder / "first.bin").write_bytes(bytes(63)), "first.bin has 63 bytes, not 64"),
+        (lambda folder: (folder / "pieces.bin").unlink(), "pieces.bin"),
+        (lambda folder: (folder / "meta.json").write_text("{"), "cannot be used"),
+        (lambda folder: (folder / "meta.json").write_text("[]"), "cannot be used"),
+        (lambda folder: (folder / "meta.json").write_text('{"format": 2, "arrays": {}}'), "tokens"),
+        (lambda folder: (folder / "meta.json").unlink(), "meta.json"),
     ],
 )
-def test_a_damaged_store_is_said_and_built_again(
-    make: Make, damage: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = make()["discmed"]
-    rows = [before.store.record(number) for number in range(6)]
-    damage(before.store.folder)
-    with pytest.raises(DataError, match="cannot be used"):
-        open_store(before.store.folder)
-    after = make()["discmed"]
-    assert "It is built again." in capsys.readouterr().out
-    assert after.hash == before.hash
-    assert [after.store.record(number) for number in range(6)] == rows
+def test_a_damaged_store_is_refused(store: TokenStore, damage: Callable[[Path], object], told: str) -> None:
+    damage(store.folder)
+    with pytest.raises(DataError, match=re.escape(told)):
+        open_store(store.folder)
 
 
-def test_damaged_screened_records_are_read_again(make: Make, tmp_path: Path) -> None:
-    make()
-    shutil.rmtree(tmp_path / "cache" / "tokens")
-    for path in (tmp_path / "cache" / "screened").glob("*/records.parquet"):
-        path.write_bytes(path.read_bytes()[:-9])
-    assert make()["discmed"].kept == 6
+def test_a_store_of_another_format_is_refused(store: TokenStore) -> None:
+    meta = json.loads((store.folder / "meta.json").read_text(encoding="utf-8"))
+    (store.folder / "meta.json").write_text(json.dumps({**meta, "format": 1}), encoding="utf-8")
+    with pytest.raises(DataError, match="format 1, not 2"):
+        open_store(store.folder)
 
 
-def test_a_killed_writer_leaves_nothing_that_is_taken_for_a_store(
-    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def die(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("csft.data.store._Writer.finish", die)
-        make()
-    assert stores(tmp_path) == set()
-    assert make()["discmed"].kept == 6
-
-
-def test_several_starting_at_once_agree(make: Make) -> None:
-    with ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(lambda _: make()["discmed"].hash, range(4)))
-    assert len(set(results)) == 1
-
-
-def test_all_missing_datasets_are_named_with_where_they_come_from(make: Make) -> None:
-    with pytest.raises(DataError) as raised:
-        make(("discmed", "cmb", "cmid"))
-    message = str(raised.value)
-    assert "FreedomIntelligence/CMB" in message and "ishine/CMID" in message and "discmed" not in message
-
-
-def test_what_was_left_out_can_be_read(make: Make, tmp_path: Path) -> None:
-    make(("discmed",))
-    (path,) = (tmp_path / "cache" / "screened").glob("*/rejects.json")
-    told = json.loads(path.read_text(encoding="utf-8"))
-    assert told["counts"] == {"exact duplicate": 2}
-    assert told["examples"]["exact duplicate"] == ["record 5: 咳嗽", "record 6: 咳嗽"]
+def test_arrays_cannot_be_written_to(store: TokenStore) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        store.tokens[0] = np.uint32(1)

@@ -81,6 +81,12 @@ def test_an_exam_prompt_is_what_training_shows_before_an_answer(letters: Any) ->
         assert labels[len(prompt) - 1] == -100 and labels[len(prompt)] != -100
 
 
+def test_a_frame_knows_how_many_tokens_stand_around_a_question(letters: Any) -> None:
+    frame = bind("intern2", letters)
+    (block,) = encode_texts(letters, ["<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n"])
+    assert block[frame.question_head : -frame.question_tail] == ids(letters, "Q")
+
+
 def test_a_tokenizer_without_the_markers_is_refused_by_name() -> None:
     from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast
