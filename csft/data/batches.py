@@ -1,96 +1,156 @@
-"""Which records share a micro-batch, and how they become tensors.
+"""Which records share a row, a micro-batch and an update, and how they become tensors.
 
-padded    [a a a . .]      plain shuffle, rows padded on the right
+padded    [a a a . .]        plain shuffle, a record a row, padded on the right
           [b b b b b]
-grouped   the same, but records of like length meet: less padding, batches in random order
-packed    [a a a b b b b b]    one row, no padding; positions restart at each record, which keeps
-                               attention inside it (block-diagonal; needs use_cache=False)
+grouped   the same, but records of like length meet: less padding, updates in random order
+packed    [a a a b b b b b]  plain shuffle, a micro-batch's records joined into one row: no padding
+best_fit  [a a a c c c c]    rows of up to `cutoff` tokens, filled by csft/data/packing.py from shuffled
+          [b b b b b d .]    records: next to no padding, and rows, not records, are counted
+
+In a row of several records positions restart at each, which keeps attention inside it (block-diagonal; needs
+use_cache=False). An update has `batch` rows, so under best_fit it has several times the records and tokens
+it has in the other modes, and an epoch has as many fewer updates: compare learning rates with that in mind.
 """
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from csft.data.encoding import IGNORED
+from csft.data.packing import fill_rows
 from csft.errors import SettingError
 
 if TYPE_CHECKING:
     import torch
 
-MODES = ("grouped", "padded", "packed")
-GROUP = 50  # batches sorted together by length: enough to find like lengths, few enough to stay random
+MODES = ("grouped", "padded", "packed", "best_fit")
+GROUP = 50  # updates sorted together by length: enough to find like lengths, few enough to stay random
 
-Row = Mapping[str, Sequence[int]]
+Record = Mapping[str, Sequence[int]]
+MicroBatch = list[list[int]]  # rows of records
+Flat = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Plan(Sequence[list[MicroBatch]]):
+    """The updates of one epoch, kept flat: at millions of records lists of lists would take gigabytes.
+
+    Row r holds `records[start[r]:start[r + 1]]`. An update is `batch` rows in micro-batches of `micro_batch`;
+    only the last of an epoch may be short. With `joined` a micro-batch is computed as one row.
+    """
+
+    records: Flat
+    start: Flat
+    batch: int
+    micro_batch: int
+    joined: bool
+
+    @property
+    def rows(self) -> int:
+        """How many rows the epoch has."""
+        return len(self.start) - 1
+
+    def __len__(self) -> int:
+        return math.ceil(self.rows / self.batch)
+
+    def __getitem__(self, at: int) -> list[MicroBatch]:  # type: ignore[override]  # no slices
+        if not 0 <= at < len(self):
+            raise IndexError(at)
+        end = min((at + 1) * self.batch, self.rows)
+        bounds = self.start[at * self.batch : end + 1].tolist()
+        rows = [self.records[a:b].tolist() for a, b in pairwise(bounds)]
+        return [rows[first : first + self.micro_batch] for first in range(0, len(rows), self.micro_batch)]
 
 
 def batch_plan(
     lengths: NDArray[np.integer] | Sequence[int],
-    batch_size: int,
+    batch: int,
     mode: str = "grouped",
     seed: int = 42,
     epoch: int = 0,
-) -> list[list[int]]:
-    """Every record once, `batch_size` records a micro-batch (the last may be short), seeded by epoch."""
+    *,
+    micro_batch: int | None = None,
+    cutoff: int | None = None,
+    chosen: NDArray[np.integer] | None = None,
+    attention: str = "sdpa",
+) -> Plan:
+    """Plan an epoch over `chosen` records, as often as each is named (default: all once), shuffled anew.
+
+    `lengths` are tokens of every record, `batch` and `micro_batch` (default: `batch`) count rows, `cutoff` is
+    the tokens of a best_fit row. Flash-attention (`attention="flash..."`) tells records apart only in a row
+    that is computed alone, so it gets best_fit's micro-batches joined.
+    """
+    _check(batch, mode, micro_batch)
+    generator, sizes = np.random.default_rng([seed, epoch]), np.asarray(lengths)
+    order = generator.permutation(np.arange(len(sizes)) if chosen is None else np.asarray(chosen))
+    start = np.arange(len(order) + 1)
+    if mode == "grouped":
+        order = _grouped(order, sizes[order], batch, generator)
+    elif mode == "best_fit":
+        if cutoff is None:
+            raise SettingError("cutoff", cutoff, "the tokens of a row, where train.batching=best_fit")
+        rows = fill_rows(sizes[order], cutoff)
+        rows = [rows[at] for at in generator.permutation(len(rows))]
+        start = np.cumsum([0, *map(len, rows)])
+        order = order[np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=len(order))]
+    joined = mode == "packed" or (mode == "best_fit" and attention.startswith("flash"))
+    return Plan(order, start, batch, micro_batch or batch, joined)
+
+
+def _check(batch: int, mode: str, micro_batch: int | None) -> None:
     if mode not in MODES:
-        raise SettingError("batches", mode, ", ".join(MODES))
-    if batch_size < 1:
-        raise SettingError("batch_size", batch_size, "a whole number of records, at least 1")
-    generator = np.random.default_rng([seed, epoch])
-    sizes = np.asarray(lengths)
-    order = generator.permutation(len(sizes))
-    if mode != "grouped":
-        return _chunks(order, batch_size)
-    groups = (
-        group[np.argsort(-sizes[group], kind="stable")]
-        for group in np.split(order, range(GROUP * batch_size, len(order), GROUP * batch_size))
-    )
-    batches = [batch for group in groups for batch in _chunks(group, batch_size)]
-    return [batches[at] for at in generator.permutation(len(batches))]
+        raise SettingError("train.batching", mode, ", ".join(MODES))
+    if batch < 1:
+        raise SettingError("train.batch", batch, "a whole number of rows, at least 1")
+    if micro_batch is not None and micro_batch < 1:
+        raise SettingError("train.micro_batch", micro_batch, "a whole number of rows, at least 1")
 
 
-def _chunks(order: NDArray[np.integer], size: int) -> list[list[int]]:
-    return [order[at : at + size].tolist() for at in range(0, len(order), size)]
+def _grouped(order: Flat, sizes: Flat, batch: int, generator: np.random.Generator) -> Flat:
+    """Sort within groups of `GROUP` updates, longest first, then shuffle the updates, the short one last."""
+    whole = len(order) - len(order) % batch
+    group = np.arange(len(order)) // (GROUP * batch)
+    group[whole:] = len(order)
+    order = order[np.lexsort((-sizes, group))]
+    updates = order[:whole].reshape(-1, batch)
+    return np.concatenate([generator.permutation(updates).ravel(), order[whole:]])
 
 
-def waste(lengths: NDArray[np.integer] | Sequence[int], plan: Sequence[Sequence[int]], mode: str) -> float:
-    """Share of computed token positions that are padding, 0 to 1."""
-    if mode == "packed" or not plan:
+def waste(lengths: NDArray[np.integer] | Sequence[int], plan: Plan) -> float:
+    """Share of the token positions computed in an epoch that are padding, 0 to 1."""
+    if plan.joined or not plan.rows:
         return 0.0
-    sizes = np.asarray(lengths)
-    computed = sum(int(sizes[batch].max()) * len(batch) for batch in map(list, plan))
-    return 1.0 - sum(int(sizes[list(batch)].sum()) for batch in plan) / max(computed, 1)
+    rows = np.add.reduceat(np.asarray(lengths, dtype=np.int64)[plan.records], plan.start[:-1])
+    row = np.arange(plan.rows)
+    first = np.flatnonzero(row % plan.batch % plan.micro_batch == 0)  # of each micro-batch
+    computed = np.maximum.reduceat(rows, first) * np.diff([*first, plan.rows])
+    return 1.0 - float(rows.sum() / max(computed.sum(), 1))
 
 
-def collate_padded(rows: Sequence[Row], pad_id: int) -> dict[str, "torch.Tensor"]:
-    """`input_ids`, `attention_mask`, `labels`, each [records, longest]; padding on the right."""
-    import torch
+def collate(rows: Sequence[Sequence[Record]], pad_id: int, joined: bool = False) -> dict[str, "torch.Tensor"]:
+    """Rows of records to `input_ids`, `labels` and `attention_mask` or `position_ids`, each [rows, longest].
 
-    longest = max(len(row["input_ids"]) for row in rows)
-
-    def pad(values: Sequence[int], filler: int) -> list[int]:
-        return [*values, *[filler] * (longest - len(values))]
-
-    return {
-        "input_ids": torch.tensor([pad(row["input_ids"], pad_id) for row in rows]),
-        "attention_mask": torch.tensor([pad([1] * len(row["input_ids"]), 0) for row in rows]),
-        "labels": torch.tensor([pad(row["labels"], IGNORED) for row in rows]),
-    }
-
-
-def collate_packed(rows: Sequence[Row]) -> dict[str, "torch.Tensor"]:
-    """`input_ids`, `position_ids`, `labels`, each [1, all tokens]; no attention mask.
-
-    A record's first label is masked: what stands before it in the row belongs to another record.
+    Padding is on the right. Where a row holds several records, positions tell them apart, 0 on padding, and
+    there is no mask. A record's first label is masked: what stands before it is another record.
     """
     import torch
 
-    ids = [token for row in rows for token in row["input_ids"]]
-    positions = [at for row in rows for at in range(len(row["input_ids"]))]
-    labels = [label for row in rows for label in (IGNORED, *row["labels"][1:])]
-    return {
-        "input_ids": torch.tensor([ids]),
-        "position_ids": torch.tensor([positions]),
-        "labels": torch.tensor([labels]),
-    }
+    if joined:
+        rows = [list(chain.from_iterable(rows))]
+    ids = [[token for record in row for token in record["input_ids"]] for row in rows]
+    labels = [[label for record in row for label in (IGNORED, *record["labels"][1:])] for row in rows]
+    longest = max(map(len, ids))
+
+    def pad(values: Sequence[Sequence[int]], filler: int) -> "torch.Tensor":
+        return torch.tensor([[*row, *[filler] * (longest - len(row))] for row in values])
+
+    batch = {"input_ids": pad(ids, pad_id), "labels": pad(labels, IGNORED)}
+    if all(len(row) == 1 for row in rows):
+        return {**batch, "attention_mask": pad([[1] * len(row) for row in ids], 0)}
+    positions = [[at for record in row for at in range(len(record["input_ids"]))] for row in rows]
+    return {**batch, "position_ids": pad(positions, 0)}

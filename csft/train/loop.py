@@ -16,7 +16,7 @@ from csft.config import Train
 from csft.console import bar
 from csft.errors import TrainingError
 from csft.train.loss import label_loss, runs_head_alone
-from csft.train.updates import Collate, EpochPlan, Rows, Updates, plan_epochs
+from csft.train.updates import Collate, EpochPlan, Epochs, Rows, Updates
 
 __all__ = ["FitResult", "Rows", "fit"]
 
@@ -56,23 +56,24 @@ def fit(
 ) -> FitResult:
     """Train `net` in place.
 
-    `epoch_plan(epoch)` gives the records of each update, `log(step, values)` is called after every update
-    with `train/loss`, `train/lr`, `train/grad_norm` and `train/epoch`; `scratch` is a folder the Trainer may
-    write to. Raises TrainingError when the loss is not finite or there is nothing to train on.
+    `epoch_plan(epoch)` gives the micro-batches of each update and `collate` their tensors. After every update
+    `log(step, values)` gets `train/loss`, `train/lr`, `train/grad_norm` and `train/epoch`; `scratch` is a
+    folder the Trainer may write to. Raises TrainingError when the loss is not finite or there is nothing to
+    train on.
     """
     set_seed(seed)
     use_cache = net.config.use_cache
     if settings.gradient_checkpointing:
         net.gradient_checkpointing_enable()
-    per_epoch = len(epoch_plan(0))
-    updates = Updates(rows, plan_epochs(epoch_plan, epochs), settings.micro_batch, collate)
+    plan = Epochs(epoch_plan, epochs)
+    updates = Updates(rows, plan, collate)
     if not len(updates):
         raise TrainingError("mix: no record with a trained token is left; add datasets or raise cutoff.")
     loop = _Loop(
         model=net,
         args=_arguments(settings, lr=lr, seed=seed, device=device, scratch=scratch, updates=len(updates)),
         train_dataset=updates,
-        callbacks=[_Progress(log, len(updates), per_epoch)],
+        callbacks=[_Progress(log, plan)],
     )
     loop.remove_callback(PrinterCallback)
     started = time.perf_counter()
@@ -158,9 +159,9 @@ class _Loop(Trainer):
 class _Progress(TrainerCallback):
     """A bar for a person, and every update's numbers for the run folder."""
 
-    def __init__(self, log: Log, updates: int, per_epoch: int) -> None:
-        self.log, self.per_epoch = log, per_epoch
-        self.bar = bar("training", "update", updates)
+    def __init__(self, log: Log, plan: Epochs) -> None:
+        self.log, self.plan = log, plan
+        self.bar = bar("training", "update", len(plan))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **objects: Any) -> None:
         if "loss" not in logs:
@@ -170,7 +171,7 @@ class _Progress(TrainerCallback):
             "train/loss": float(logs["loss"]),
             "train/lr": float(logs["learning_rate"]),
             "train/grad_norm": float(logs["grad_norm"]),
-            "train/epoch": step / self.per_epoch,
+            "train/epoch": self.plan.passed(step),
         }
         self.log(step, values)
         self.bar.set_postfix(loss=f"{values['train/loss']:.3f}", refresh=False)

@@ -1,20 +1,28 @@
 """Updates as data: every optimiser step is planned, collated and counted before the loop sees it.
 
 One item is one update, so that a short last batch, micro-batches and the loss over all trained tokens of the
-update are settled here and the loop has no arithmetic of its own:
+update are settled here and the loop has no arithmetic of its own. A plan names, for every update, its
+micro-batches, their rows, and the records of each row (most often one):
 
-    plan (records of each update)  [[7, 2, 9, 4], [1, 8, 3, 0], [5, 6]]
-    item 0 with micro_batch=2      {micro_batches: [tensors of 7 and 2, of 9 and 4], trained_tokens: 57}
+    plan    [[[[7], [2]], [[9], [4]]], [[[1, 8], [3]], [[0]]]]
+    item 0  {micro_batches: [tensors of 7 and 2, of 9 and 4], trained_tokens: 57, tokens: 80}
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any, Protocol, TypedDict
 
 from torch import Tensor
 from torch.utils.data import Dataset
 
 IGNORED = -100  # label of a position that is not trained on (torch's cross-entropy convention)
+
+Record = dict[str, list[int]]
+UpdatePlan = Sequence[Sequence[Sequence[int]]]  # micro-batches of rows of records
+EpochPlan = Callable[[int], Sequence[UpdatePlan]]
+Collate = Callable[[list[list[Record]]], dict[str, Tensor]]
 
 
 class Rows(Protocol):
@@ -23,7 +31,7 @@ class Rows(Protocol):
     lengths: Any
 
     def __len__(self) -> int: ...
-    def __getitem__(self, index: int, /) -> dict[str, list[int]]: ...
+    def __getitem__(self, index: int, /) -> Record: ...
 
 
 class Update(TypedDict):
@@ -34,38 +42,47 @@ class Update(TypedDict):
     tokens: int  # padding not counted
 
 
-Collate = Callable[[Sequence[dict[str, list[int]]]], dict[str, Tensor]]
-EpochPlan = Callable[[int], Sequence[Sequence[int]]]
+class Epochs:
+    """The plans of all epochs, one after the other; of a last, fractional epoch the same share, at least one.
+
+    Epochs may differ in their number of updates.
+    """
+
+    def __init__(self, epoch_plan: EpochPlan, epochs: float) -> None:
+        self._plans = [epoch_plan(number) for number in range(math.ceil(epochs))]
+        self._sizes = [len(plan) for plan in self._plans]
+        taken = [math.ceil(size * min(epochs - number, 1)) for number, size in enumerate(self._sizes)]
+        self._ends = list(accumulate(taken, initial=0))
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def __getitem__(self, index: int) -> UpdatePlan:
+        epoch = bisect_right(self._ends, index) - 1
+        return self._plans[epoch][index - self._ends[epoch]]
+
+    def passed(self, updates: int) -> float:
+        """Epochs done after that many updates, at least 1."""
+        epoch = bisect_left(self._ends, updates) - 1
+        return epoch + (updates - self._ends[epoch]) / self._sizes[epoch]
 
 
 class Updates(Dataset[Update]):
     """A planned sequence of updates over rows."""
 
-    def __init__(self, rows: Rows, plan: Sequence[Sequence[int]], micro_batch: int, collate: Collate) -> None:
-        self.rows, self.plan, self.micro_batch, self.collate = rows, plan, micro_batch, collate
+    def __init__(self, rows: Rows, plan: Epochs, collate: Collate) -> None:
+        self.rows, self.plan, self.collate = rows, plan, collate
 
     def __len__(self) -> int:
         return len(self.plan)
 
     def __getitem__(self, index: int) -> Update:
-        rows = [self.rows[record] for record in self.plan[index]]
+        planned = self.plan[index]
+        micro_batches = [[[self.rows[at] for at in row] for row in micro_batch] for micro_batch in planned]
+        records = [record for micro_batch in micro_batches for row in micro_batch for record in row]
         return Update(
-            micro_batches=[self.collate(part) for part in _chunks(rows, self.micro_batch)],
+            micro_batches=[self.collate(micro_batch) for micro_batch in micro_batches],
             # A label is predicted from the position before it, so position 0 is never trained on.
-            trained_tokens=sum(label != IGNORED for row in rows for label in row["labels"][1:]),
-            tokens=sum(len(row["input_ids"]) for row in rows),
+            trained_tokens=sum(label != IGNORED for record in records for label in record["labels"][1:]),
+            tokens=sum(len(record["input_ids"]) for record in records),
         )
-
-
-def plan_epochs(epoch_plan: EpochPlan, epochs: float) -> list[Sequence[int]]:
-    """Join the plans of all epochs; of a last, fractional epoch the same share of updates, at least one."""
-    whole = math.floor(epochs)
-    plan = [update for epoch in range(whole) for update in epoch_plan(epoch)]
-    if epochs > whole:
-        last = epoch_plan(whole)
-        plan += last[: math.ceil(len(last) * (epochs - whole))]
-    return plan
-
-
-def _chunks(items: list[Any], size: int) -> Iterator[list[Any]]:
-    return (items[start : start + size] for start in range(0, len(items), size))

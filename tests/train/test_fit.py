@@ -1,6 +1,7 @@
 """Training means what the peer's training means, and its plan is exact."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 
 from csft import model
 from csft.config import Train
+from csft.data.batches import collate
 from csft.errors import TrainingError
 from csft.train import fit
 from csft.train.loss import label_loss, runs_head_alone
-from csft.train.updates import plan_epochs
+from csft.train.updates import Epochs
 
 
 class ListRows:
@@ -30,22 +32,23 @@ class ListRows:
         return self.rows[index]
 
 
-def collate(rows: Any) -> dict[str, torch.Tensor]:
-    longest = max(len(row["input_ids"]) for row in rows)
-
-    def pad(name: str, value: int) -> torch.Tensor:
-        return torch.tensor([row[name] + [value] * (longest - len(row[name])) for row in rows])
-
-    mask = [[1] * len(row["input_ids"]) + [0] * (longest - len(row["input_ids"])) for row in rows]
-    return {
-        "input_ids": pad("input_ids", 2),
-        "labels": pad("labels", -100),
-        "attention_mask": torch.tensor(mask),
-    }
+def batch_of(*rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
+    return collate(rows, pad_id=2)
 
 
-def in_order(rows: ListRows, batch: int) -> Any:
-    return lambda epoch: [list(range(i, min(i + batch, len(rows)))) for i in range(0, len(rows), batch)]
+def alone(rows: ListRows) -> list[list[int]]:
+    """A row for every record."""
+    return [[at] for at in range(len(rows))]
+
+
+def in_order(rows: list[list[int]], settings: Train) -> Any:
+    """Rows of records as they are, `batch` to an update."""
+
+    def chunks(items: list[Any], size: int) -> list[Any]:
+        return [items[at : at + size] for at in range(0, len(items), size)]
+
+    plan = [chunks(update, settings.micro_batch) for update in chunks(rows, settings.batch)]
+    return lambda epoch: plan
 
 
 def tiny(**changes: int) -> LlamaForCausalLM:
@@ -63,13 +66,21 @@ def some_rows(count: int = 10) -> ListRows:
     return ListRows(rows)
 
 
-def run(net: Any, rows: ListRows, folder: Path, settings: Train, epochs: float = 1, lr: float = 1e-2) -> Any:
+def run(
+    net: Any,
+    rows: ListRows,
+    folder: Path,
+    settings: Train,
+    epochs: float = 1,
+    lr: float = 1e-2,
+    plan: list[list[int]] | None = None,
+) -> Any:
     log: list[tuple[int, dict[str, float]]] = []
     result = fit(
         net,
         rows,
-        in_order(rows, settings.batch),
-        collate,
+        in_order(alone(rows) if plan is None else plan, settings),
+        partial(collate, pad_id=2),
         settings,
         epochs=epochs,
         lr=lr,
@@ -93,18 +104,38 @@ def peer_model(shape: dict[str, Any]) -> LlamaForCausalLM:
     return net
 
 
+def encoded(shared: Path, trace: Any) -> tuple[ListRows, list[list[int]]]:
+    """The trace's records, and which of them share a row."""
+    cutoff = trace["settings"]["cutoff_len"]
+    if not trace["settings"].get("neat_packing"):
+        lines = (shared / "parity/llamafactory_intern2.jsonl").read_text(encoding="utf-8").splitlines()
+        found = {
+            record["id"]: {name: record[name] for name in ("input_ids", "labels")}
+            for record in map(json.loads, lines)
+            if record["cutoff_len"] == cutoff and not record["mask_history"]
+        }
+        rows = ListRows([found[number] for number in trace["record_ids"]])
+        return rows, alone(rows)
+    records: list[dict[str, list[int]]] = []
+    plan: list[list[int]] = []
+    lines = (shared / "parity/llamafactory_packing.jsonl").read_text(encoding="utf-8").splitlines()
+    for row in map(json.loads, lines):
+        if row["cutoff_len"] == cutoff and row["neat_packing"]:
+            numbers = np.array(row["attention_mask"])
+            plan.append(list(range(len(records), len(records) + numbers.max())))
+            for number in range(1, numbers.max() + 1):
+                mine = numbers == number
+                records.append({name: np.array(row[name])[mine].tolist() for name in ("input_ids", "labels")})
+    return ListRows(records), plan
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(3))  # the fourth trace packs rows by the peer's own bins
+@pytest.mark.parametrize("number", range(4))  # the last one packs several records into a row
 def test_every_update_equals_llamafactory(shared: Path, tmp_path: Path, number: int) -> None:
     traces = json.loads((shared / "parity/llamafactory_loss_trace.json").read_text(encoding="utf-8"))
     trace = traces["traces"][number]
     given = trace["settings"]
-    encoded = {}
-    for line in (shared / "parity/llamafactory_intern2.jsonl").read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
-        if record["cutoff_len"] == given["cutoff_len"] and not record["mask_history"]:
-            encoded[record["id"]] = {"input_ids": record["input_ids"], "labels": record["labels"]}
-    rows = ListRows([encoded[i] for i in trace["record_ids"]])
+    rows, plan = encoded(shared, trace)
     micro = given["per_device_train_batch_size"]
     settings = Train(
         batch=micro * given["gradient_accumulation_steps"],
@@ -121,12 +152,27 @@ def test_every_update_equals_llamafactory(shared: Path, tmp_path: Path, number: 
         settings,
         given["num_train_epochs"],
         given["learning_rate"],
+        plan,
     )
     assert [step for step, _ in log] == [entry["step"] for entry in trace["log"]]
     for (_, ours), theirs in zip(log, trace["log"], strict=True):
         assert ours["train/loss"] == pytest.approx(theirs["loss"], abs=2e-5)
         assert ours["train/grad_norm"] == pytest.approx(theirs["grad_norm"], rel=1e-3)
         assert ours["train/lr"] == pytest.approx(theirs["learning_rate"], rel=1e-6)
+
+
+def test_a_step_is_the_same_however_records_share_rows(tmp_path: Path) -> None:
+    rows = some_rows(8)
+    losses = []
+    for plan, batch, micro in (
+        (alone(rows), 8, 8),
+        ([[0, 1, 2], [3], [4, 5, 6, 7]], 3, 2),
+        ([[4, 1, 2, 3, 0, 5, 6, 7]], 1, 1),
+    ):
+        _, log = run(tiny(), rows, tmp_path, Train(batch=batch, micro_batch=micro), epochs=3, plan=plan)
+        losses.append([values["train/loss"] for _, values in log])
+    assert losses[1] == pytest.approx(losses[0], abs=1e-5)
+    assert losses[2] == pytest.approx(losses[0], abs=1e-5)
 
 
 def test_micro_batches_do_not_change_the_losses(tmp_path: Path) -> None:
@@ -143,7 +189,7 @@ def test_micro_batches_do_not_change_the_losses(tmp_path: Path) -> None:
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_logits_at_labels_alone_give_the_models_own_loss(method: str) -> None:
     net = model.adapt(tiny(), method, rank=2, alpha=4)
-    batch = collate(some_rows(3).rows)
+    batch = batch_of(*([row] for row in some_rows(3).rows))
     trained = int((batch["labels"][:, 1:] != -100).sum())
     assert runs_head_alone(net)
     own = net(**batch, use_cache=False).loss
@@ -199,4 +245,13 @@ def test_the_config_stays_the_checkpoints_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("epochs", "updates"), [(1, 4), (2, 8), (0.5, 2), (0.01, 1), (1.3, 6)])
 def test_fractional_epochs_take_a_share_of_the_updates(epochs: float, updates: int) -> None:
-    assert len(plan_epochs(lambda epoch: [[epoch, i] for i in range(4)], epochs)) == updates
+    plan = Epochs(lambda epoch: [[[[epoch, at]]] for at in range(4)], epochs)
+    assert len(plan) == updates
+    assert [plan[at] for at in range(updates)] == [[[[at // 4, at % 4]]] for at in range(updates)]
+    assert [plan.passed(at + 1) for at in range(updates)] == [(at + 1) / 4 for at in range(updates)]
+
+
+def test_epochs_may_differ_in_their_updates() -> None:
+    plan = Epochs(lambda epoch: [[[[epoch]]]] * (2 + epoch), 2.5)
+    assert [plan[at] for at in range(len(plan))] == [[[[epoch]]] for epoch in (0, 0, 1, 1, 1, 2, 2)]
+    assert [round(plan.passed(at), 2) for at in range(1, 8)] == [0.5, 1, 1.33, 1.67, 2, 2.25, 2.5]
