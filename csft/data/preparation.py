@@ -3,30 +3,39 @@
     raw files --read--> Alpaca --screen--> screened/<key>/records.parquet + rejects.json --> tokens/<key>/
 
 A key covers what decides the content: the raw files, the code that reads and screens them, the exam
-questions, and for tokens the tokenizer and the template's marker text. Folders appear whole or not at all,
-so several processes may start at once; the first to finish is kept.
+questions, and for tokens the tokenizer and the template's marker text. Several processes may start at once:
+each folder is built by one of them (`csft.data.cache`).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache as once
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from csft.cmb import Question
-from csft.console import progress
-from csft.data import sources
-from csft.data.cache import code_hash, put_away
-from csft.data.screen import ExamIndex
-from csft.data.screened import Screened, screened, screened_key
-from csft.data.store import FORMAT, TokenStore, open_store, write_store
+from csft.data.cache import built, code_hash, room_for
+from csft.data.screen import ScreenRules
+from csft.data.screened import Screened
+from csft.data.screening import Screening
+from csft.data.store import FORMAT, TokenStore, open_store
 from csft.data.template import TEMPLATES, Frame, bind, find
-from csft.errors import DataError, SettingError
-from csft.files import hash_value, whole_folder
+from csft.data.tokenising import Tokeniser
+from csft.data.writing import needed, write_store
+from csft.errors import SettingError
+from csft.files import hash_value
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """One dataset, ready to be drawn from. `read` records came in, `kept` stayed, `rejects` says why not."""
+    """One dataset, ready to be drawn from. `read` records came in, `kept` stayed, `rejects` says why not.
+
+    `pool` are the kept records that no other dataset has (int64, sorted); `doubles` counts the others.
+    """
 
     dataset: str
     store: TokenStore
@@ -34,6 +43,8 @@ class Prepared:
     read: int
     kept: int
     rejects: Mapping[str, int]
+    pool: NDArray[np.int64]
+    doubles: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
@@ -56,60 +67,61 @@ def prepare(
     *,
     exam_questions: Mapping[str, Sequence[Question]],
     cache: Path,
+    rules: ScreenRules | None = None,
 ) -> dict[str, Prepared]:
     """Bring each dataset to a token store, from the cache where it is there already.
 
     `tokenizer_hash` must change with anything that changes the tokenizer's ids. Records that overlap a
-    question of `exam_questions` (by split) are left out and counted. DataError names all missing datasets.
+    question of `exam_questions` (by split) or are like another record are left out as `rules` say, and
+    counted. DataError names all missing datasets.
     """
-    root, form = Path(root).expanduser(), find(template)
+    form = find(template)
     frames = {n: bind(n, tokenizer) for n, t in TEMPLATES.items() if t.blocks == form.blocks}
-    files, exams = find_files(datasets, root), ExamIndex(exam_questions)
-    prepared = {}
-    for name in datasets:
-        key = screened_key(name, files[name], root, exams)
+    screening = Screening(datasets, Path(root).expanduser(), cache, exam_questions, rules or ScreenRules())
+    tokeniser = once(lambda: Tokeniser(tokenizer, form))
+    stores = {}
+    for name, key in screening.keys.items():
         folder = cache / "tokens" / hash_value([key, tokenizer_hash, form.blocks, FORMAT, _code()])[:32]
-        store = _reopen(folder)
-        if store is None:
-            source = screened(name, root, cache, key, exams)
-            _write_tokens(folder, source, name, tokenizer, template)
-            store = open_store(folder)
-        about = store.meta
-        prepared[name] = Prepared(name, store, frames, about["read"], about["kept"], about["rejects"])
-    return prepared
+        write = partial(_write_tokens, name, partial(screening.screened, name), tokeniser)
+        stores[name] = built(folder, write, open_store)
+    return {name: _prepared(name, store, frames, screening) for name, store in stores.items()}
 
 
-def find_files(datasets: Sequence[str], root: Path) -> dict[str, list[Path]]:
-    """Raw files per dataset; one DataError for all that are missing, each with where it comes from."""
-    found, missing = {}, []
-    for name in datasets:
-        try:
-            found[name] = sources.raw_files(name, root)
-        except DataError as error:
-            missing.append(str(error))
-    if missing:
-        raise DataError("\n".join(missing))
-    return found
+def _prepared(name: str, store: TokenStore, frames: Mapping[str, Frame], screening: Screening) -> Prepared:
+    about, doubles = store.meta, screening.doubles[name]
+    return Prepared(
+        name,
+        store,
+        frames,
+        about["read"],
+        about["kept"],
+        about["rejects"],
+        doubles.pool(about["kept"]),
+        doubles.counts,
+    )
 
 
-def _reopen(folder: Path) -> TokenStore | None:
-    """The store, if it is there whole; a damaged one is put away and said so."""
-    if not folder.is_dir():
-        return None
-    try:
-        return open_store(folder)
-    except DataError as error:
-        put_away(folder, str(error))
-        return None
-
-
-def _write_tokens(folder: Path, source: Screened, name: str, tokenizer: Any, template: str) -> None:
-    about = {"dataset": name, "read": source.read, "kept": source.kept, "rejects": dict(source.rejects)}
-    records = progress(source.records(), f"tokenise {name}", "record", source.kept)
-    with whole_folder(folder) as temporary:
-        write_store(temporary, records, tokenizer, find(template), about)
+def _write_tokens(
+    name: str, source: Callable[[], Screened], tokeniser: Callable[[], Tokeniser], folder: Path
+) -> None:
+    found = source()
+    about = {"dataset": name, "read": found.read, "kept": found.kept, "rejects": dict(found.rejects)}
+    records = found.folder / "records.parquet"
+    with room_for(folder, needed(records)):
+        write_store(folder, records, tokeniser(), about)
 
 
 def _code() -> str:
     here = Path(__file__).parent
-    return code_hash([here / "store.py", here / "template.py"])
+    deciding = (
+        "alpaca",
+        "cuts",
+        "encoders",
+        "marks",
+        "segments",
+        "store",
+        "template",
+        "tokenising",
+        "writing",
+    )
+    return code_hash([here / f"{name}.py" for name in deciding])
