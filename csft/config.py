@@ -43,6 +43,24 @@ def number(default: float, allowed: str, check: Check) -> Any:
     return setting(default, allowed, lambda value: abs(value) < float("inf") and check(value))
 
 
+def likeness(default: float | None) -> Any:
+    """A similarity; null compares for equality alone."""
+    return setting(
+        default, "a number from 0.5 to 1, or null", lambda value: value is None or 0.5 <= value <= 1
+    )
+
+
+def words(*options: str) -> Any:
+    """A list of some of a few words; empty takes them all."""
+    return field(
+        default_factory=list,
+        metadata={
+            "allowed": f"a list of {', '.join(options)} (empty: all)",
+            "check": lambda chosen: set(chosen) <= set(options),
+        },
+    )
+
+
 def share(default: float) -> Any:
     """A number from 0 to 1."""
     return number(default, "a number from 0 to 1", lambda value: 0 <= value <= 1)
@@ -101,11 +119,24 @@ class Tune:
 
 @dataclass(frozen=True)
 class Mix:
-    """The dataset mix. A weight is copies per epoch: 0 leaves a dataset out, 0.5 draws half, 2 doubles it."""
+    """The dataset mix. A weight is copies per epoch: 0 leaves a dataset out, 0.5 draws half, 2 doubles it.
+
+    Under a budget weights say what each dataset's share is of it (`csft/data/mix.py` has the formula).
+    """
 
     name: str = "custom"
     datasets: dict[str, float] = field(default_factory=dict)
     max_records: int | None = count(None, "records per dataset (null: all)")
+    temperature: float = setting(
+        1.0,
+        "a number of at least 1 (1: in proportion to size; inf: the weights alone decide)",
+        lambda v: v >= 1,
+    )
+    records: int | None = count(None, "records per epoch in all (null: as the weights say)")
+    tokens: int | None = count(None, "tokens per epoch in all, after the cut-off (null: as the weights say)")
+    languages: list[str] = words("en", "zh")  # noqa: RUF009  # a dataclasses.field
+    styles: list[str] = words("QA", "MCQA", "dialogue", "NER")  # noqa: RUF009
+    resample: bool = True  # draw anew in every epoch what is not whole copies
 
 
 @dataclass(frozen=True)
@@ -118,15 +149,19 @@ class Data:
     cache: str | None = None  # tokenised records; null: the user's cache folder
     template: str = choice("intern2", "intern2", "intern2_2025")
     mask_history: bool = False  # train on the last answer of a dialogue alone
+    # Records as like one another as this lose all but the first; null: exact doubles alone.
+    near_duplicates: float | None = likeness(0.9)
+    # Records that contain this share of an exam question's word runs are left out; null: exact stems alone.
+    exam_overlap: float | None = likeness(0.7)
 
 
 @dataclass(frozen=True)
 class Train:
     """The optimisation."""
 
-    batch: int = count(32, "records per update")
-    micro_batch: int = count(32, "records per forward pass")
-    batching: str = choice("grouped", "grouped", "padded", "packed")
+    batch: int = count(32, "rows per update (a row is a record, but under best_fit)")
+    micro_batch: int = count(32, "rows per forward pass")
+    batching: str = choice("grouped", "grouped", "padded", "packed", "best_fit")
     schedule: str = choice("cosine", "cosine", "linear", "constant")
     warmup: float = share(0.05)  # of all updates
     weight_decay: float = number(0.0, "a number of at least 0", lambda v: v >= 0)
@@ -175,6 +210,9 @@ class Config:
     """Everything that decides one trial. Composed by Hydra from `conf/`, or built in Python."""
 
     cutoff: int = count(512, "tokens")
+    cutoff_policy: str = choice(
+        "llamafactory", "llamafactory", "drop", "keep_end"
+    )  # what a long record loses
     epochs: float = number(3.0, "a number of epochs above 0", lambda v: v > 0)
     lr: float = number(2e-5, "a number above 0, such as 2e-5", lambda v: v > 0)
     seed: int = setting(42, "a whole number from 0 to 4294967295", lambda v: 0 <= v < 2**32)
@@ -243,6 +281,8 @@ def _check_mix(mix: Mix) -> None:
             raise SettingError(f"mix.datasets.{dataset}", weight, DATASET_NAMES)
         if not 0 <= weight < float("inf"):
             raise SettingError(f"mix.datasets.{dataset}", weight, WEIGHT)
+    if mix.records is not None and mix.tokens is not None:
+        raise SettingError("mix.tokens", mix.tokens, f"null beside mix.records={mix.records}: one budget")
     if not any(mix.datasets.values()):
         raise SettingError(
             "mix.datasets", mix.datasets or "(empty)", "at least one dataset with a weight above 0"

@@ -10,14 +10,14 @@ from typing import Any
 from csft import exam, model
 from csft.cmb import Question
 from csft.config import Config
-from csft.data import raw_files
+from csft.data import chosen, raw_files
 from csft.files import hash_files, hash_value
 from csft.places import Places
 
 # Where, by whom and how fast: none of it changes a loss or a score on purpose.
 UNDECIDING = ("output", "site", "tracker", "study")
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "tokenizers")
-ROOMS = ("cmb.py", "trial.py", "data", "exam", "model", "train")
+ROOMS = ("cmb.py", "splits.py", "trial.py", "raw", "data", "exam", "model", "train")
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,14 @@ def identify(config: Config, where: Places, device: str, exams: Mapping[str, Seq
     """Hash settings, raw data, exam questions, model, code and library versions."""
     settings = {key: value for key, value in asdict(config).items() if key not in UNDECIDING}
     # The same content is the same trial wherever it lies; contents are hashed below.
-    settings["data"] = {key: settings["data"][key] for key in ("template", "mask_history")}
+    settings["data"] = {key: value for key, value in settings["data"].items() if key not in ("root", "cache")}
     settings["exam"] = {key: value for key, value in settings["exam"].items() if key != "root"}
     settings["model"] = {key: settings["model"][key] for key in ("dtype", "init", "shape")}
     settings["mix"] = {key: value for key, value in settings["mix"].items() if key != "name"}
     parts = {
         "settings": settings,
         "device": device.partition(":")[0],
-        "data": {
-            name: hash_files(raw_files(name, where.data), where.data)
-            for name, weight in config.mix.datasets.items()
-            if weight
-        },
+        "data": {name: hash_files(raw_files(name, where.data), where.data) for name in chosen(config.mix)},
         "exams": {split: exam.content_hash(questions) for split, questions in exams.items()},
         "model": model_hash(config, where),
         "code": code_hash(),

@@ -58,6 +58,10 @@ class TrialResult:
                 )
                 flat |= {prefix + key: value for key, value in named.items()}
         flat |= {f"train/{key}": value for key, value in self.training.items()}
+        for one in self.drawn:
+            flat |= {f"mix/{one['dataset']}/{key}": one[key] for key in ("records", "tokens", "share")}
+        for name, cost in self.truncation.items():
+            flat |= {f"truncation/{name}/{key}": value for key, value in cost.items()}
         if self.objective is not None:
             flat["objective"] = self.objective
         return flat

@@ -1,16 +1,19 @@
 """The exam questions of a trial: the held-out split of CMB-train, validation and test."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from csft import exam
 from csft.cmb import Question, read_questions
-from csft.config import Config
+from csft.config import Config, Exam
 from csft.console import say
 from csft.data import raw_files
 from csft.errors import DataError
-from csft.places import Places
+from csft.files import hash_files, hash_value, write_json
+from csft.identity import code_hash
 from csft.rejects import Rejects
 
 HELD_OUT_SEED = 2407  # fixed: every trial of every study is selected on the same questions
@@ -19,19 +22,19 @@ ORDER_SEED = 19705  # of the order in which questions are asked
 Splits = dict[str, list[Question]]
 
 
-def gather(config: Config, where: Places) -> Splits:
+def gather(settings: Exam, data_root: Path, exam_root: Path, cache: Path) -> Splits:
     """Read `select`, `val` and `test`, as far as they are there; what is missing is said in a line.
 
     All of them screen the training data; `scored` says which are asked. Raises DataError when the test
     split is to be scored and is not there.
     """
-    splits: Splits = {"select": _held_out(config, where.data)}
+    splits: Splits = {"select": _held_out(settings, data_root, cache)}
     for split in ("val", "test"):
         rejects = Rejects()
         try:
-            splits[split] = exam.load_split(where.exam, split, rejects)
+            splits[split] = exam.load_split(exam_root, split, rejects)
         except DataError as error:
-            if split == "test" and config.exam.test:
+            if split == "test" and settings.test:
                 raise
             say(f"exam: no {split} split, so nothing is screened against it. {_first_line(error)}")
         if rejects.total:
@@ -49,8 +52,9 @@ def scored(config: Config, splits: Splits) -> Splits:
     }
 
 
-def _held_out(config: Config, root: Path) -> list[Question]:
-    if not config.exam.select_per_sub_exam:
+def _held_out(settings: Exam, root: Path, cache: Path) -> list[Question]:
+    """The `select` split, drawn once per CMB-train file and kept: reading all of it takes a while."""
+    if not settings.select_per_sub_exam:
         say("exam: nothing is held out (exam.select_per_sub_exam=0), so the trial has no objective")
         return []
     try:
@@ -58,11 +62,31 @@ def _held_out(config: Config, root: Path) -> list[Question]:
     except DataError as error:
         say(f"exam: no held-out split, so the trial has no objective. {_first_line(error)}")
         return []
-    train = [question for file in files for question in read_questions(file, Rejects())]
-    drawn = exam.draw_select(train, config.exam.select_per_sub_exam, config.exam.select_share, HELD_OUT_SEED)
+    draw = (settings.select_per_sub_exam, settings.select_share, HELD_OUT_SEED)
+    kept = cache / "held_out" / f"{hash_value([hash_files(files, root), *draw, code_hash()])[:32]}.json"
+    drawn = _read_kept(kept)
+    if drawn is None:
+        train = (question for file in files for question in read_questions(file, Rejects()))
+        drawn = exam.draw_select(train, *draw)
+        write_json(kept, {"hash": exam.content_hash(drawn), "questions": [asdict(one) for one in drawn]})
     if not drawn:
-        say(f"exam: CMB-train has too few questions here ({len(train)}) to hold any out; no objective")
+        say("exam: CMB-train has too few questions here to hold any out, so the trial has no objective")
     return drawn
+
+
+def _read_kept(path: Path) -> list[Question] | None:
+    """Questions that were drawn before; None where there are none or the file was changed."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        questions = [Question(**row) for row in stored["questions"]]
+        if exam.content_hash(questions) == stored["hash"]:
+            return questions
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    say(f"The held-out questions kept in {path} are damaged. They are drawn again.")
+    return None
 
 
 def _first_line(error: Exception) -> str:

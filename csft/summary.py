@@ -1,6 +1,6 @@
 """What a trial tells a person on the terminal: what was chosen and drawn, how it scored, what to do next."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -9,11 +9,14 @@ from rich.table import Table
 from csft.cmb import SUB_EXAMS
 from csft.config import Config
 from csft.console import say
-from csft.data import Prepared, TrainingSet, batch_plan, waste
+from csft.data import Drawn, Mixture, Plan, Prepared, Truncation, waste
 from csft.exam import Scores
 from csft.result import TrialResult
 
 WIDTH = 110  # columns of a table when the output is no terminal
+DRAWN = ("of", "records", "tokens", "share of tokens")
+# Fields of data.Truncation: records that lose something of the kind.
+LOSSES = ("turns", "question", "options", "marker", "answer", "statement", "untrained", "dropped")
 
 
 def show_choices(config: Config, device: str, size: str, attention: str, reason: str) -> None:
@@ -23,34 +26,52 @@ def show_choices(config: Config, device: str, size: str, attention: str, reason:
     say(f"  attention  {attention} ({reason})")
 
 
-def show_datasets(prepared: Mapping[str, Prepared]) -> None:
-    """Tell what was set aside, dataset by dataset and reason by reason."""
-    for name, made in prepared.items():
-        if made.rejects:
-            why = ", ".join(f"{count} {reason}" for reason, count in made.rejects.items())
-            say(f"  set aside  {name}: {made.read - made.kept} of {made.read} records ({why})")
+def show_datasets(prepared: Mapping[str, Prepared], root: str) -> None:
+    """Tell what was set aside, dataset by dataset and reason by reason, and where it is listed."""
+    aside = {name: {**made.rejects, **made.doubles} for name, made in prepared.items()}
+    for name, reasons in aside.items():
+        if reasons:
+            why = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+            say(f"  set aside  {name}: {sum(reasons.values())} of {prepared[name].read} records ({why})")
+    if any(aside.values()):
+        say(f"             python -m csft.data screen root={root} says where each of them is listed")
 
 
-def show_mix(rows: TrainingSet, config: Config) -> None:
-    """Print what the mix drew and what the cut-off took from it."""
-    table = _table(f"mix={config.mix.name}, cutoff={config.cutoff} tokens")
+def show_mix(mixture: Mixture, config: Config, plan: Plan) -> None:
+    """Print what the mix draws in the first epoch and what the cut-off takes from the records drawn."""
+    drawn = {one.dataset: [f"{one.pool:,}", *_drawn(one)] for one in mixture.table}
+    sums = [sum(getattr(one, field) for one in mixture.table) for field in ("pool", "records", "tokens")]
+    _by_dataset(f"mix={config.mix.name}: drawn per epoch", DRAWN, drawn, [f"{count:,}" for count in sums])
+    title = f"cutoff={config.cutoff} tokens ({config.cutoff_policy}): records that lose something"
+    lost = {name: _losses(cost) for name, cost in mixture.rows.truncation.items()}
+    _by_dataset(title, ("records", "tokens", *LOSSES), lost, _losses(mixture.truncation))
+    rows = f"{config.train.batch} {'rows' if config.train.batching == 'best_fit' else 'records'}"
+    padding = 100 * waste(mixture.rows.lengths, plan)
+    say(f"  batches    {config.train.batching}: {rows} per update, {padding:.1f} % padding")
+
+
+def _by_dataset(
+    title: str, headings: Sequence[str], cells: Mapping[str, Sequence[str]], in_all: Sequence[str]
+) -> None:
+    table = _table(title)
     table.add_column("dataset")
-    for heading in ("records", "tokens", "cut off", "question cut", "conclusion lost", "untrained"):
+    for heading in headings:
         table.add_column(heading, justify="right")
-    for name, cost in rows.truncation.items():
-        removed = cost.tokens_before - cost.tokens_after
-        share = f"{100 * removed / max(cost.tokens_before, 1):.1f} %"
-        table.add_row(
-            name, f"{cost.records:,}", f"{cost.tokens_after:,}", share,
-            f"{cost.question:,}", f"{cost.conclusion:,}", f"{cost.untrained:,}",
-        )  # fmt: skip
-    table.add_section()
-    table.add_row("in all", f"{len(rows):,}", f"{int(rows.lengths.sum()):,}", "", "", "", "")
+    for name, row in cells.items():
+        table.add_row(name, *row)
+    if len(cells) > 1:
+        table.add_section()
+        table.add_row("in all", *in_all)
     _print(table)
-    batching = config.train.batching
-    plan = batch_plan(rows.lengths, config.train.micro_batch, batching, config.seed)
-    padding = 100 * waste(rows.lengths, plan, batching)
-    say(f"  batches    {batching}: {config.train.batch} records per update, {padding:.1f} % padding")
+
+
+def _drawn(one: Drawn) -> list[str]:
+    return [f"{one.records:,}", f"{one.tokens:,}", f"{100 * one.share:.1f} %"]
+
+
+def _losses(cost: Truncation) -> list[str]:
+    removed = 100 * (cost.tokens_before - cost.tokens_after) / max(cost.tokens_before, 1)
+    return [f"{cost.records:,}", f"-{removed:.1f} %", *(f"{getattr(cost, field):,}" for field in LOSSES)]
 
 
 def show(result: TrialResult, config: Config) -> None:

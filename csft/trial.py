@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -35,7 +35,7 @@ def run(config: Config) -> TrialResult:
     check(config)
     where = places(config)
     device = model.choose_device(config.site.device)
-    splits = gather(config, where)
+    splits = gather(config.exam, where.data, where.exam, where.cache)
     identity = identify(config, where, device, splits)
     finished = track.find_finished(where.study, identity.hash)
     if finished:
@@ -125,9 +125,10 @@ def _work(job: _Job, folder: track.RunFolder, tracker: track.Tracker) -> TrialRe
     with job.timed("load"):
         net, tokenizer = _load(job)
     with job.timed("data"):
-        rows = _rows(job, tokenizer)
-    folder.write_truncation({name: cost.as_dict() for name, cost in rows.truncation.items()})
-    summary.show_mix(rows, config)
+        mixture = _mixture(job, tokenizer)
+    folder.write_truncation({name: cost.as_dict() for name, cost in mixture.rows.truncation.items()})
+    plan = partial(_plan_epoch, config, mixture, net.config._attn_implementation)
+    summary.show_mix(mixture, config, plan(0))
     asked = scored(config, job.splits)
     with job.timed("base exam"):
         base = _base_scores(job, net, tokenizer, asked)
@@ -138,7 +139,7 @@ def _work(job: _Job, folder: track.RunFolder, tracker: track.Tracker) -> TrialRe
         tracker.log(step, values)
 
     with job.timed("training"):
-        fitted = _fit(job, net, tokenizer, rows, log)
+        fitted = _fit(job, net, tokenizer.pad_token_id, rows=mixture.rows, plan=plan, log=log)
     if config.train.save:
         with job.timed("save"):
             _save(job, net, tokenizer, folder.path)
@@ -153,7 +154,7 @@ def _work(job: _Job, folder: track.RunFolder, tracker: track.Tracker) -> TrialRe
         base=base,
         curves=folder.metrics(),
         truncation=folder.truncation,
-        drawn=rows.table(),
+        drawn=[asdict(one) for one in mixture.table],
         training={**asdict(fitted), "tokens_per_s": fitted.tokens_per_s},
         seconds=job.seconds,
     )
@@ -177,23 +178,35 @@ def _load(job: _Job) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
     return net, tokenizer
 
 
-def _rows(job: _Job, tokenizer: "PreTrainedTokenizerBase") -> data.TrainingSet:
-    config = job.config
-    weights = {name: weight for name, weight in config.mix.datasets.items() if weight}
+def _mixture(job: _Job, tokenizer: "PreTrainedTokenizerBase") -> data.Mixture:
+    config, settings = job.config, job.config.data
     prepared = data.prepare(
-        list(weights),
+        data.chosen(config.mix),
         job.where.data,
         tokenizer,
         model.tokenizer_fingerprint(job.where.model),
-        config.data.template,
+        settings.template,
         exam_questions=job.splits,
+        rules=data.ScreenRules(settings.near_duplicates, settings.exam_overlap),
         cache=job.where.cache,
     )
-    summary.show_datasets(prepared)
-    drawn = data.draw(
-        weights, {name: made.kept for name, made in prepared.items()}, config.mix.max_records, config.seed
+    summary.show_datasets(prepared, settings.root)
+    how = data.CutOff(config.cutoff, settings.template, settings.mask_history, config.cutoff_policy)
+    return data.Mixture(prepared, config.mix, how, config.epochs, config.seed)
+
+
+def _plan_epoch(config: Config, mixture: data.Mixture, attention: str, epoch: int) -> data.Plan:
+    return data.batch_plan(
+        mixture.rows.lengths,
+        config.train.batch,
+        config.train.batching,
+        config.seed,
+        epoch,
+        micro_batch=config.train.micro_batch,
+        cutoff=config.cutoff,
+        chosen=mixture.epoch(epoch),
+        attention=attention,
     )
-    return data.TrainingSet(prepared, drawn, config.cutoff, config.data.template, config.data.mask_history)
 
 
 def _adapt(job: _Job, net: "PreTrainedModel") -> "PreTrainedModel":
@@ -214,19 +227,21 @@ def _adapt(job: _Job, net: "PreTrainedModel") -> "PreTrainedModel":
 
 
 def _fit(
-    job: _Job, net: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", rows: data.TrainingSet, log: Any
+    job: _Job,
+    net: "PreTrainedModel",
+    pad_id: int,
+    *,
+    rows: data.TrainingSet,
+    plan: Callable[[int], data.Plan],
+    log: Callable[[int, dict[str, float]], None],
 ) -> train.FitResult:
-    settings = job.config.train
-    packed = settings.batching == "packed"
     with tempfile.TemporaryDirectory(prefix="csft-") as scratch:
         return train.fit(
             net,
             rows,
-            lambda epoch: data.batch_plan(
-                rows.lengths, settings.batch, settings.batching, job.config.seed, epoch
-            ),
-            data.collate_packed if packed else partial(data.collate_padded, pad_id=tokenizer.pad_token_id),
-            settings,
+            plan,
+            partial(data.collate, pad_id=pad_id, joined=plan(0).joined),
+            job.config.train,
             epochs=job.config.epochs,
             lr=job.config.lr,
             seed=job.config.seed,

@@ -1,7 +1,7 @@
 """The data room: raw medical datasets to batches of tokens.
 
-`read` and `encode` work on one record; `prepare` brings datasets to token stores once; `draw` and
-`TrainingSet` make a trial's rows; `batch_plan` and the collators make its batches.
+`read` and `encode` work on one record; `prepare` brings datasets to token stores once; `Mixture` makes a
+trial's rows and draws its epochs; `batch_plan` and `collate` make its batches.
 """
 
 import importlib
@@ -9,25 +9,33 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from csft.data.alpaca import Alpaca
-    from csft.data.batches import batch_plan, collate_packed, collate_padded, waste
+    from csft.data.batches import Plan, batch_plan, collate, waste
     from csft.data.catalog import DATASETS
     from csft.data.encoding import encode
-    from csft.data.mix import draw
+    from csft.data.mix import chosen, draw
+    from csft.data.mixture import Drawn, Mixture
     from csft.data.preparation import Prepared, prepare
+    from csft.data.screen import ScreenRules
     from csft.data.sources import raw_files, read
     from csft.data.template import TEMPLATES, user_prompt_ids
-    from csft.data.training_set import TrainingSet, Truncation
+    from csft.data.training_set import CutOff, TrainingSet
+    from csft.data.truncation import Truncation
 
 __all__ = [
     "DATASETS",
     "TEMPLATES",
     "Alpaca",
+    "CutOff",
+    "Drawn",
+    "Mixture",
+    "Plan",
     "Prepared",
+    "ScreenRules",
     "TrainingSet",
     "Truncation",
     "batch_plan",
-    "collate_packed",
-    "collate_padded",
+    "chosen",
+    "collate",
     "draw",
     "encode",
     "prepare",
@@ -40,14 +48,17 @@ __all__ = [
 # No public name may equal a module's name: importing the module would put it in the function's place.
 _HOMES = {
     "alpaca": ("Alpaca",),
-    "batches": ("batch_plan", "collate_packed", "collate_padded", "waste"),
+    "batches": ("Plan", "batch_plan", "collate", "waste"),
     "catalog": ("DATASETS",),
     "encoding": ("encode",),
-    "mix": ("draw",),
+    "mix": ("chosen", "draw"),
+    "mixture": ("Drawn", "Mixture"),
     "preparation": ("Prepared", "prepare"),
+    "screen": ("ScreenRules",),
     "sources": ("raw_files", "read"),
     "template": ("TEMPLATES", "user_prompt_ids"),
-    "training_set": ("TrainingSet", "Truncation"),
+    "training_set": ("CutOff", "TrainingSet"),
+    "truncation": ("Truncation",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -30,34 +30,48 @@ def test_convert_writes_alpaca_lines(root: Path, tmp_path: Path, capsys: pytest.
     assert "discmed.jsonl: 8 records, none set aside" in capsys.readouterr().out
 
 
-def test_screen_says_what_was_left_out(root: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_screen_says_what_was_left_out_and_where_it_is_listed(
+    root: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["screen", f"root={root}", "datasets=discmed"]) == 0
-    assert "discmed: 6 of 8 kept; 2 exact duplicate" in capsys.readouterr().out
-    assert len(list((cache / "screened").glob("*/records.parquet"))) == 1
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("discmed:"))
+    assert "discmed: 6 of 8 kept; 2 exact duplicate" in line
+    listed = Path(line.split()[-1]).read_text(encoding="utf-8").splitlines()
+    assert [json.loads(entry)["reason"] for entry in listed] == ["exact duplicate"] * 2
+    assert len(list((cache / "data" / "screened").glob("*/records.parquet"))) == 1
 
 
 def test_table1_sets_the_papers_figures_beside_ours(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["table1", f"root={root}"]) == 0
-    rows = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines()}
-    assert len(rows) == 14
-    assert rows["discmed"] == ["discmed", "zh", "dialogue", "1,362,307", "8", "-1,362,299", "0"]
-    assert rows["cmb"][-2:] == ["not", "here"]
+    rows = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines() if line}
+    topics, records = ["464,898", "4", "-464,894"], ["1,362,307", "8", "-1,362,299"]
+    assert rows["discmed"] == ["discmed", "zh", "dialogue", *topics, *records, "0"]
+    assert rows["cmb"].count("here") == 2
 
 
 def test_lengths_with_the_real_tokenizer(
-    root: Path, shared: Path, capsys: pytest.CaptureFixture[str]
+    root: Path, shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tokenizer = shared / "internlm2" / "tokenizer"
-    assert main(["lengths", f"root={root}", f"tokenizer={tokenizer}", "cutoffs=16,512"]) == 0
-    head, *rows = capsys.readouterr().out.splitlines()[-3:]
+    words = [
+        f"tokenizer={shared / 'internlm2' / 'tokenizer'}",
+        "cutoffs=16,512",
+        f"output={tmp_path / 'out'}",
+    ]
+    assert main(["lengths", f"root={root}", *words]) == 0
+    head, *rows, _figure = capsys.readouterr().out.splitlines()[-4:]
     assert head.split()[:4] == ["dataset", "records", "tokens", "mean"]
     assert {row.split()[0]: row.split()[1] for row in rows} == {"discmed": "6", "webmedqa": "1"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"lengths.html", "lengths.csv"}
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["table1"], "root=(none) cannot be used"),
+        (["table1", "root="], "root=(none) cannot be used"),
+        (["fetch"], "root=sample cannot be used"),
+        (["lengths", "near_duplicates=x"], "near_duplicates=x cannot be used"),
+        (["screen", "exam_overlap=2"], "exam_overlap=2.0 cannot be used"),
+        (["lengths", "cutoffs=0"], "cutoffs=0 cannot be used"),
         (["table1", "root=/nowhere"], "root=/nowhere cannot be used"),
         (["table1", "rot=x"], "rot=x cannot be used"),
         (["lengths", "root=."], "tokenizer=(none) cannot be used"),

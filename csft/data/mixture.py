@@ -1,0 +1,92 @@
+"""What each epoch of a trial trains on: the mix drawn epoch by epoch over one set of rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from csft.config import Mix
+from csft.data.mix import Indices, draw
+from csft.data.training_set import CutOff, TrainingSet, kept_lengths
+from csft.data.truncation import Truncation
+
+if TYPE_CHECKING:
+    from csft.data.preparation import Prepared
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One dataset in the first epoch: records and tokens drawn, of `pool` records that may be drawn."""
+
+    dataset: str
+    pool: int
+    records: int
+    tokens: int
+    share: float  # of the epoch's tokens, 0 to 1
+
+
+class Mixture:
+    """Rows of every record that any epoch draws, and the rows of each epoch, copies included.
+
+    `rows` holds a record once however often it is drawn, so its truncation counts are of distinct records.
+    """
+
+    def __init__(
+        self, prepared: Mapping[str, "Prepared"], mix: Mix, cut: CutOff, epochs: float = 1, seed: int = 42
+    ) -> None:
+        self._pools = {name: one.pool for name, one in prepared.items()}
+        self._mix, self._seed = mix, seed
+        self._costs = (
+            None
+            if mix.tokens is None
+            else {name: kept_lengths(one, self._pools[name], cut) for name, one in prepared.items()}
+        )
+        self._draws = [self._draw(epoch) for epoch in range(ceil(epochs) if mix.resample else 1)]
+        self._distinct = {
+            name: np.unique(np.concatenate([drawn[name] for drawn in self._draws if name in drawn]))
+            for name in prepared
+            if any(name in drawn for drawn in self._draws)
+        }
+        records = [(name, self._pools[name][at]) for name, at in self._distinct.items()]
+        self.rows = TrainingSet(prepared, records, cut)
+
+    def epoch(self, number: int) -> Indices:
+        """Rows of an epoch, dataset by dataset, a row as often as its record is drawn."""
+        drawn = self._draws[min(number, len(self._draws) - 1)]
+        rows = [
+            self.rows.rows_of(name)[np.searchsorted(self._distinct[name], at)] for name, at in drawn.items()
+        ]
+        joined = np.concatenate(rows)
+        return joined[joined >= 0]  # without records that the cut-off left nothing to train on
+
+    @cached_property
+    def table(self) -> list[Drawn]:
+        """One line per dataset of the mix, in its order."""
+        lengths = np.append(self.rows.lengths, 0)  # row -1 costs nothing
+        tokens = {
+            name: int(lengths[self.rows.rows_of(name)[np.searchsorted(self._distinct[name], at)]].sum())
+            for name, at in self._draws[0].items()
+        }
+        whole = sum(tokens.values())
+        return [
+            Drawn(
+                name,
+                len(pool),
+                len(self._draws[0].get(name, ())),
+                tokens.get(name, 0),
+                tokens.get(name, 0) / whole,
+            )
+            for name, pool in self._pools.items()
+        ]
+
+    @property
+    def truncation(self) -> Truncation:
+        """What the cut-off took of all datasets together."""
+        return sum(self.rows.truncation.values(), start=Truncation())
+
+    def _draw(self, epoch: int) -> dict[str, Indices]:
+        sizes = {name: len(pool) for name, pool in self._pools.items()}
+        return draw(self._mix, sizes, self._seed, epoch, self._costs)
