@@ -1,6 +1,6 @@
 """What each epoch of a trial trains on: the mix drawn epoch by epoch over one set of rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from csft.config import Mix
+from csft.data.catalog import DATASETS
 from csft.data.mix import Indices, draw
 from csft.data.training_set import CutOff, TrainingSet, kept_lengths
 from csft.data.truncation import Truncation
@@ -37,7 +38,7 @@ class Mixture:
     def __init__(
         self, prepared: Mapping[str, "Prepared"], mix: Mix, cut: CutOff, epochs: float = 1, seed: int = 42
     ) -> None:
-        self._pools = {name: one.pool for name, one in prepared.items()}
+        self._pools = {name: _pool(one, mix.languages) for name, one in prepared.items()}
         self._mix, self._seed = mix, seed
         self._costs = (
             None
@@ -90,3 +91,11 @@ class Mixture:
     def _draw(self, epoch: int) -> dict[str, Indices]:
         sizes = {name: len(pool) for name, pool in self._pools.items()}
         return draw(self._mix, sizes, self._seed, epoch, self._costs)
+
+
+def _pool(one: "Prepared", languages: Sequence[str]) -> Indices:
+    """The records that may be drawn; of a dataset in two languages those in the ones asked for."""
+    if not languages or set(DATASETS[one.dataset].language.split("+")) <= set(languages):
+        return one.pool
+    wanted: Indices = one.pool[(one.store.chinese[one.pool] == 1) == ("zh" in languages)]
+    return wanted

@@ -7,7 +7,7 @@ Flat little-endian arrays in one folder, memory-mapped; `meta.json` holds their 
     first    a record's first turn    }  a dialogue's later records only add turns to the one before,
     turns    and how many it has      }  so they share its turns instead of repeating them
     system   a record's own system text, as a row of system_tokens, or -1 for the template's default
-
+    chinese  whether what a record asks last holds a Chinese character
 
 and of each turn how many tokens
 
@@ -36,6 +36,7 @@ DTYPES = {  # tokens and system_tokens: <u2 or <u4, as the vocabulary asks for
     "first": "<i8",
     "turns": "<i4",
     "system": "<i4",
+    "chinese": "|u1",
     "options": "<u2",
     "statement": "<u2",
     "closing": "|u1",
@@ -54,6 +55,7 @@ class TokenStore:
         self.first, self.turns = arrays["first"], arrays["turns"]
         self.options, self.statement = arrays["options"], arrays["statement"]
         self.system, self.closing = arrays["system"], arrays["closing"]
+        self.chinese = arrays["chinese"]
         self._system_tokens, self._system_pieces = arrays["system_tokens"], arrays["system_pieces"]
         self.hash = hash_value(meta["arrays"])
 

@@ -1,5 +1,6 @@
 """Screened records to the arrays of a token store, a row group of their Parquet file at a time."""
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from csft.data.cuts import Array
 from csft.data.encoders import encoder
 from csft.data.marks import options_begin, statement_begins
 from csft.data.template import Template, Turn, encode_texts, turns
+
+_HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Tokeniser:
             "first": np.array(first, np.int64),
             "turns": np.array(count, np.int32),
             "system": np.array([systems.get(record.system, -1) for record in records], np.int32),
+            "chinese": np.fromiter(map(_chinese, records), np.bool_, len(records)),
             "closing": self._closing(tokens, lengths),
             **self._marked(fresh),
         }
@@ -97,6 +101,10 @@ class Tokeniser:
         numbers = [turn for turn, _, _ in marked]
         tails[numbers] = self.encoder.tails([(text, at) for _, text, at in marked]) - after
         return np.minimum(tails, np.iinfo(np.uint16).max).astype(np.uint16)
+
+
+def _chinese(record: Alpaca) -> bool:
+    return bool(_HAN.search(record.instruction) or _HAN.search(record.input))
 
 
 def _closes(text: str) -> bool:
