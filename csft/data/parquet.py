@@ -5,6 +5,8 @@ from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from csft.data.alpaca import Alpaca
 
 _TEXTS = ("instruction", "input", "output", "system")
@@ -34,10 +36,25 @@ def read_parquet(path: Path) -> Iterator[Alpaca]:
     """Stream records out of a file whose tables `as_table` made."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(4096):
-            texts = [batch.column(name).to_pylist() for name in _TEXTS]
-            histories = batch.column("history").to_pylist()
-            for instruction, text, output, system, history in zip(*texts, histories, strict=True):
-                said = tuple((turn["user"], turn["assistant"]) for turn in history)
-                yield Alpaca(instruction, text, output, said, system)
+    for group in range(pq.read_metadata(path).num_row_groups):
+        yield from read_rows(path, group)
+
+
+def read_rows(records: Path, group: int) -> Iterator[Alpaca]:
+    """The records of a row group, read column by column: Arrow's structs are slow to turn into objects."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(records) as file:
+        table = file.read_row_group(group, use_threads=False)
+    texts = [table[name].to_pylist() for name in _TEXTS]
+    for *text, history in zip(*texts, _histories(table["history"]), strict=True):
+        instruction, given, output, system = text
+        yield Alpaca(instruction, given, output, history, system)
+
+
+def _histories(column: Any) -> Iterator[tuple[tuple[str, str], ...]]:
+    for chunk in column.chunks:
+        user, assistant = chunk.flatten().flatten()
+        pairs = list(zip(user.to_pylist(), assistant.to_pylist(), strict=True))
+        ends = np.cumsum(chunk.value_lengths().to_numpy(zero_copy_only=False)).tolist()
+        yield from (tuple(pairs[start:end]) for start, end in zip([0, *ends], ends, strict=False))

@@ -7,16 +7,16 @@ screened/<key>/records.parquet   what may be trained on
                meta.json         counts, and the checksum of every file
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from csft.console import progress
 from csft.data import sources
-from csft.data.alpaca import Alpaca
 from csft.data.cache import built, code_hash, room_for
 from csft.data.left_out import LeftOut
-from csft.data.parquet import read_parquet
 from csft.data.screen import ExamIndex, ScreenRules, sift
 from csft.data.sealed import read_sealed, seal
 from csft.files import hash_files, hash_value, write_json
@@ -33,10 +33,6 @@ class Screened:
     kept: int
     rejects: Mapping[str, int]
 
-    def records(self) -> Iterator[Alpaca]:
-        """Stream the records."""
-        return read_parquet(self.folder / "records.parquet")
-
     @property
     def left_out(self) -> Path:
         """The list of every record left out, one JSON object a line."""
@@ -48,7 +44,7 @@ def screened_key(
 ) -> str:
     """What decides a dataset's screened records."""
     settings = asdict(rules or ScreenRules())
-    return hash_value([dataset, hash_files(files, root), exams.hash, settings, _code()])[:32]
+    return hash_value([dataset, hash_files(files, root), exams.hash, settings, _code(), _tools()])[:32]
 
 
 def screened(  # noqa: PLR0917
@@ -72,8 +68,14 @@ def _write(folder: Path, dataset: str, root: Path, exams: ExamIndex, rules: Scre
         records = progress(sources.read(dataset, root, left_out), f"screen {dataset}", "record")
         kept = sift(records, folder, exams, rules, left_out)
     counts = dict(left_out.counts)
-    write_json(folder / "rejects.json", {"counts": counts, "examples": left_out.examples})
+    told = {"counts": counts, "notes": dict(left_out.notes), "examples": left_out.examples}
+    write_json(folder / "rejects.json", told)
     seal(folder, {"dataset": dataset, "read": kept + left_out.total, "kept": kept, "rejects": counts})
+
+
+def _tools() -> list[str]:
+    """Whose next version may see a text otherwise."""
+    return [version("rensa"), unicodedata.unidata_version]
 
 
 def _code() -> str:
@@ -82,4 +84,4 @@ def _code() -> str:
         here / f"{name}.py" for name in ("alpaca", "template", "parquet", "left_out", "sealed", "screened")
     ]
     rooms = [*here.glob("screen/*.py"), *here.glob("sources/*.py"), *here.parent.glob("raw/*.py")]
-    return code_hash([*own, *rooms, here.parent / "cmb.py", *here.parent.glob("json_stream.py")])
+    return code_hash([*own, *rooms, here.parent / "cmb.py"])

@@ -1,7 +1,7 @@
 """Writing a token store: row groups of screened records, tokenised on all cores, joined in their order."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from csft.console import bar
-from csft.data.alpaca import Alpaca
+from csft.data.parquet import read_rows
 from csft.data.store import DTYPES, FORMAT, Array
 from csft.data.tokenising import Part, Tokeniser
 from csft.files import write_json
@@ -49,26 +49,6 @@ def needed(records: Path) -> int:
     metadata = pq.read_metadata(records)
     texts = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
     return int(texts + 48 * metadata.num_rows)
-
-
-def read_rows(records: Path, group: int) -> Iterator[Alpaca]:
-    """The records of a row group, read column by column: Arrow's structs are slow to turn into objects."""
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(records) as file:
-        table = file.read_row_group(group, use_threads=False)
-    texts = [table[name].to_pylist() for name in ("instruction", "input", "output", "system")]
-    for *text, history in zip(*texts, _histories(table["history"]), strict=True):
-        instruction, given, output, system = text
-        yield Alpaca(instruction, given, output, history, system)
-
-
-def _histories(column: Any) -> Iterator[tuple[tuple[str, str], ...]]:
-    for chunk in column.chunks:
-        user, assistant = chunk.flatten().flatten()
-        pairs = list(zip(user.to_pylist(), assistant.to_pylist(), strict=True))
-        ends = np.cumsum(chunk.value_lengths().to_numpy(zero_copy_only=False)).tolist()
-        yield from (tuple(pairs[start:end]) for start, end in zip([0, *ends], ends, strict=False))
 
 
 def _part(tokeniser: Tokeniser, records: Path, group: int) -> Part:

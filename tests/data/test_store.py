@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from csft.data import Alpaca
-from csft.data.parquet import as_table, schema
+from csft.data.parquet import as_table, read_parquet, schema
 from csft.data.store import TokenStore, open_store
 from csft.data.template import encode_texts, encode_turns, find, turns
 from csft.data.tokenising import Tokeniser
-from csft.data.writing import needed, read_rows, write_store
+from csft.data.writing import needed, write_store
 from csft.errors import DataError
 
 USER = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
@@ -99,7 +99,7 @@ def test_no_record_at_all_is_a_store_too(tmp_path: Path, letters: Any) -> None:
 
 def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "x.parquet", RECORDS, rows=3)
-    assert [record for group in range(3) for record in read_rows(path, group)] == RECORDS
+    assert list(read_parquet(path)) == RECORDS
     assert needed(path) > 0
 
 

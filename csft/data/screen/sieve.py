@@ -30,7 +30,7 @@ from csft.data.screen.sketches import Sketches, SketchWriter, write_rows
 from csft.data.screen.verdicts import KEPT, Verdicts, first_verdicts, leave_near_out
 from csft.workers import cores, each
 
-FEW = 8  # batches that are done before other processes would have started
+FEW = 12  # batches; fewer are done before other processes would have started
 MOST = 8  # processes; more would wait for this one, which reads and writes
 
 
