@@ -19,6 +19,7 @@ from csft.data.cache import built, code_hash, room_for
 from csft.data.left_out import LeftOut
 from csft.data.screen import ExamIndex, ScreenRules, sift
 from csft.data.sealed import read_sealed, seal
+from csft.errors import DataError
 from csft.files import hash_files, hash_value, write_json
 
 WRITTEN = 3  # bytes on disk, at the most, for each byte of raw text
@@ -53,7 +54,13 @@ def screened(  # noqa: PLR0917
     """Read and screen a dataset, or find it in the cache under `key`: `screened_key` of the same settings."""
     folder = cache / "screened" / key
     settings = rules or ScreenRules()
-    return built(folder, lambda empty: _write(empty, dataset, root, exams, settings), _read)
+
+    def build(empty: Path) -> None:
+        _write(empty, dataset, root, exams, settings)
+        if screened_key(dataset, sources.raw_files(dataset, root), root, exams, settings) != key:
+            raise DataError(f"{dataset}: its raw files changed while they were read. Run the command again.")
+
+    return built(folder, build, _read)
 
 
 def _read(folder: Path) -> Screened:

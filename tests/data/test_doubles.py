@@ -33,6 +33,7 @@ def compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compare:
         monkeypatch.setattr("csft.data.screened.sources.raw_files", lambda *_: [])
         monkeypatch.setattr("csft.data.screened.sources.read", lambda name, *_: iter(records[name]))
         keys = {name: f"{name}-{hash((tuple(given), rules))}" for name, given in records.items()}
+        monkeypatch.setattr("csft.data.screened.screened_key", lambda name, *_: keys[name])
 
         def find(name: str) -> Screened:
             asked.append(name)

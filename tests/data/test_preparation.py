@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 
 from csft import data
 from csft.cmb import Question
+from csft.data import Alpaca, sources
 from csft.data import template as templates
 from csft.data.preparation import Prepared
 from csft.data.template import Template
@@ -77,6 +78,22 @@ def test_a_changed_raw_file_is_never_served_stale(make: Make, root: Path) -> Non
     assert rows(make()["webmedqa"]) != rows(before)
     file.write_text(content, encoding="utf-8")
     assert make()["webmedqa"].store.folder == before.store.folder
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_taken_for_either(
+    make: Make, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, file = sources.read, root / "webmedqa" / "medQA.train.txt"
+
+    def slow(*given: Any) -> Iterator[Alpaca]:
+        yield from read(*given)
+        file.write_text(file.read_text(encoding="utf-8") * 2, encoding="utf-8")
+
+    with monkeypatch.context() as during:
+        during.setattr("csft.data.screened.sources.read", slow)
+        with pytest.raises(DataError, match="changed while they were read"):
+            make(("webmedqa",))
+    assert make()["webmedqa"].read == 2
 
 
 def test_another_tokenizer_is_never_served_the_first_ones_tokens(make: Make, letters: Any) -> None:

@@ -79,6 +79,11 @@ def test_text_that_no_file_can_hold_is_set_aside(screen: Screen) -> None:
     assert len(found.kept) == 1 and found.counts == {"not valid Unicode": 1}
 
 
+def test_a_text_without_end_is_set_aside(screen: Screen) -> None:
+    found = screen([Alpaca("问", "", "哈" * 1_000_000), Alpaca("问", "", "哈" * 999_999)])
+    assert len(found.kept) == 1 and found.counts == {"longer than 1,000,000 characters": 1}
+
+
 def test_whatever_a_record_holds_comes_out_again(screen: Screen) -> None:
     records = [
         Alpaca("一", "二\n", "三\0", (("四", ""), ("", "五")), "六"),

@@ -14,6 +14,7 @@ from csft.data.alpaca import Alpaca
 from csft.data.template import Turn, turns
 from csft.rejects import Rejects
 
+LONGEST = 1_000_000  # characters: no text a person wrote, and a tokenizer may need 90 bytes for each
 BATCH_RECORDS = 4096
 BATCH_CHARACTERS = 1 << 20  # some 60 MB of arrays while a batch is worked on
 
@@ -69,7 +70,7 @@ def conversations(records: Iterable[Alpaca], rejects: Rejects) -> Iterator[Conve
             base = digest.copy() if goes_on else hashlib.blake2b(record.system.encode(), digest_size=16)
             for question, answer in spoken[known if goes_on else 0 :]:
                 base.update(f"\0{len(question)}\0{question}\0{answer}".encode())
-            reason = None if record.output.strip() else "empty output"
+            reason = _unfit(record)
         except UnicodeEncodeError:  # a lone surrogate: no file and no tokenizer can hold it
             reason = "not valid Unicode"
         if reason:
@@ -87,6 +88,13 @@ def conversations(records: Iterable[Alpaca], rejects: Rejects) -> Iterator[Conve
         now.turns = spoken
     if now:
         yield now
+
+
+def _unfit(record: Alpaca) -> str | None:
+    if not record.output.strip():
+        return "empty output"
+    length = len(record.instruction) + len(record.input) + len(record.output)
+    return f"longer than {LONGEST:,} characters" if length > LONGEST else None
 
 
 def batched(talks: Iterable[Conversation]) -> Iterator[list[Conversation]]:
