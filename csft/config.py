@@ -166,6 +166,8 @@ class Train:
     warmup: float = share(0.05)  # of all updates
     weight_decay: float = number(0.0, "a number of at least 0", lambda v: v >= 0)
     clip: float = number(1.0, "a gradient norm above 0", lambda v: v > 0)
+    # Of the records drawn, held out for a validation loss (the authors: 0.1).
+    validation: float = number(0.0, "a share of at least 0, below 1", lambda v: 0 <= v < 1)
     save: bool = True  # keep the tuned model, or the adapter, in the run folder
     gradient_checkpointing: bool = False  # less memory for a third more computation
 

@@ -48,6 +48,8 @@ def show_mix(mixture: Mixture, config: Config, plan: Plan) -> None:
     rows = f"{config.train.batch} {'rows' if config.train.batching == 'best_fit' else 'records'}"
     padding = 100 * waste(mixture.rows.lengths, plan)
     say(f"  batches    {config.train.batching}: {rows} per update, {padding:.1f} % padding")
+    if held_out := len(mixture.held_out):
+        say(f"  validation {held_out:,} of {len(mixture.rows):,} different records are not trained on")
 
 
 def _by_dataset(
@@ -137,6 +139,7 @@ def _show_totals(result: TrialResult) -> None:
     say(
         f"training     {done['updates']} updates, {done['tokens']:,} tokens in {done['seconds']:.0f} s "
         f"({done['tokens_per_s']:,.0f} tokens/s), loss {done['first_loss']:.3f} to {done['last_loss']:.3f}"
+        + (f", {done['validation_loss']:.3f} on the validation share" if "validation_loss" in done else "")
     )
 
 

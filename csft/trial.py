@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -127,8 +127,8 @@ def _work(job: _Job, folder: track.RunFolder, tracker: track.Tracker) -> TrialRe
     with job.timed("data"):
         mixture = _mixture(job, tokenizer)
     folder.write_truncation({name: cost.as_dict() for name, cost in mixture.rows.truncation.items()})
-    plan = partial(_plan_epoch, config, mixture, net.config._attn_implementation)
-    summary.show_mix(mixture, config, plan(0))
+    batches = _Batches(config, mixture, net.config._attn_implementation, tokenizer.pad_token_id)
+    summary.show_mix(mixture, config, batches.epoch(0))
     asked = scored(config, job.splits)
     with job.timed("base exam"):
         base = _base_scores(job, net, tokenizer, asked)
@@ -139,7 +139,13 @@ def _work(job: _Job, folder: track.RunFolder, tracker: track.Tracker) -> TrialRe
         tracker.log(step, values)
 
     with job.timed("training"):
-        fitted = _fit(job, net, tokenizer.pad_token_id, rows=mixture.rows, plan=plan, log=log)
+        fitted = _fit(job, net, batches, log)
+    training = {**asdict(fitted), "tokens_per_s": fitted.tokens_per_s}
+    if len(mixture.held_out):
+        with job.timed("validation"):
+            training["validation_loss"] = train.validation_loss(
+                net, mixture.rows, batches.plan(mixture.held_out), batches.collate
+            )
     if config.train.save:
         with job.timed("save"):
             _save(job, net, tokenizer, folder.path)
@@ -155,7 +161,7 @@ def _work(job: _Job, folder: track.RunFolder, tracker: track.Tracker) -> TrialRe
         curves=folder.metrics(),
         truncation=folder.truncation,
         drawn=[asdict(one) for one in mixture.table],
-        training={**asdict(fitted), "tokens_per_s": fitted.tokens_per_s},
+        training=training,
         seconds=job.seconds,
     )
 
@@ -192,21 +198,42 @@ def _mixture(job: _Job, tokenizer: "PreTrainedTokenizerBase") -> data.Mixture:
     )
     summary.show_datasets(prepared, settings.root)
     how = data.CutOff(config.cutoff, settings.template, settings.mask_history, config.cutoff_policy)
-    return data.Mixture(prepared, config.mix, how, config.epochs, config.seed)
-
-
-def _plan_epoch(config: Config, mixture: data.Mixture, attention: str, epoch: int) -> data.Plan:
-    return data.batch_plan(
-        mixture.rows.lengths,
-        config.train.batch,
-        config.train.batching,
-        config.seed,
-        epoch,
-        micro_batch=config.train.micro_batch,
-        cutoff=config.cutoff,
-        chosen=mixture.epoch(epoch),
-        attention=attention,
+    return data.Mixture(
+        prepared, config.mix, how, config.epochs, config.seed, validation=config.train.validation
     )
+
+
+@dataclass(frozen=True)
+class _Batches:
+    """How a trial's rows become batches."""
+
+    config: Config
+    mixture: data.Mixture
+    attention: str
+    pad_id: int
+
+    def epoch(self, number: int) -> data.Plan:
+        """The updates of an epoch, planned anew for each."""
+        return self.plan(self.mixture.epoch(number), number)
+
+    def plan(self, rows: Any, epoch: int = 0) -> data.Plan:
+        """Batches of some rows, in a seeded order."""
+        settings = self.config.train
+        return data.batch_plan(
+            self.mixture.rows.lengths,
+            settings.batch,
+            settings.batching,
+            self.config.seed,
+            epoch,
+            micro_batch=settings.micro_batch,
+            cutoff=self.config.cutoff,
+            chosen=rows,
+            attention=self.attention,
+        )
+
+    def collate(self, rows: Any) -> dict[str, Any]:
+        """One micro-batch as tensors."""
+        return data.collate(rows, self.pad_id, data.joins(self.config.train.batching, self.attention))
 
 
 def _adapt(job: _Job, net: "PreTrainedModel") -> "PreTrainedModel":
@@ -226,21 +253,13 @@ def _adapt(job: _Job, net: "PreTrainedModel") -> "PreTrainedModel":
     return tuned
 
 
-def _fit(
-    job: _Job,
-    net: "PreTrainedModel",
-    pad_id: int,
-    *,
-    rows: data.TrainingSet,
-    plan: Callable[[int], data.Plan],
-    log: Callable[[int, dict[str, float]], None],
-) -> train.FitResult:
+def _fit(job: _Job, net: "PreTrainedModel", batches: _Batches, log: Any) -> train.FitResult:
     with tempfile.TemporaryDirectory(prefix="csft-") as scratch:
         return train.fit(
             net,
-            rows,
-            plan,
-            partial(data.collate, pad_id=pad_id, joined=plan(0).joined),
+            batches.mixture.rows,
+            batches.epoch,
+            batches.collate,
             job.config.train,
             epochs=job.config.epochs,
             lr=job.config.lr,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from csft.data.alpaca import Alpaca
-    from csft.data.batches import Plan, batch_plan, collate, waste
+    from csft.data.batches import Plan, batch_plan, collate, joins, waste
     from csft.data.catalog import DATASETS
     from csft.data.encoding import encode
     from csft.data.mix import chosen, draw
@@ -38,6 +38,7 @@ __all__ = [
     "collate",
     "draw",
     "encode",
+    "joins",
     "prepare",
     "raw_files",
     "read",
@@ -48,7 +49,7 @@ __all__ = [
 # No public name may equal a module's name: importing the module would put it in the function's place.
 _HOMES = {
     "alpaca": ("Alpaca",),
-    "batches": ("Plan", "batch_plan", "collate", "waste"),
+    "batches": ("Plan", "batch_plan", "collate", "joins", "waste"),
     "catalog": ("DATASETS",),
     "encoding": ("encode",),
     "mix": ("chosen", "draw"),

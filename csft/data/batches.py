@@ -82,8 +82,7 @@ def batch_plan(
     """Plan an epoch over `chosen` records, as often as each is named (default: all once), shuffled anew.
 
     `lengths` are tokens of every record, `batch` and `micro_batch` (default: `batch`) count rows, `cutoff` is
-    the tokens of a best_fit row. Flash-attention (`attention="flash..."`) tells records apart only in a row
-    that is computed alone, so it gets best_fit's micro-batches joined.
+    the tokens of a best_fit row.
     """
     _check(batch, mode, micro_batch)
     generator, sizes = np.random.default_rng([seed, epoch]), np.asarray(lengths)
@@ -98,8 +97,16 @@ def batch_plan(
         rows = [rows[at] for at in generator.permutation(len(rows))]
         start = np.cumsum([0, *map(len, rows)])
         order = order[np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=len(order))]
-    joined = mode == "packed" or (mode == "best_fit" and attention.startswith("flash"))
-    return Plan(order, start, batch, micro_batch or batch, joined)
+    return Plan(order, start, batch, micro_batch or batch, joins(mode, attention))
+
+
+def joins(mode: str, attention: str) -> bool:
+    """Whether a micro-batch is computed as one row.
+
+    Flash-attention (`attention="flash..."`) tells records apart only in a row that is computed alone, so it
+    gets best_fit's micro-batches joined.
+    """
+    return mode == "packed" or (mode == "best_fit" and attention.startswith("flash"))
 
 
 def _check(batch: int, mode: str, micro_batch: int | None) -> None:

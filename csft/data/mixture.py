@@ -13,6 +13,7 @@ from csft.data.catalog import DATASETS
 from csft.data.mix import Indices, draw
 from csft.data.training_set import CutOff, TrainingSet, kept_lengths
 from csft.data.truncation import Truncation
+from csft.data.validation import validation_split
 
 if TYPE_CHECKING:
     from csft.data.preparation import Prepared
@@ -33,10 +34,18 @@ class Mixture:
     """Rows of every record that any epoch draws, and the rows of each epoch, copies included.
 
     `rows` holds a record once however often it is drawn, so its truncation counts are of distinct records.
+    `held_out` are the rows of the validation share, which no epoch has.
     """
 
     def __init__(
-        self, prepared: Mapping[str, "Prepared"], mix: Mix, cut: CutOff, epochs: float = 1, seed: int = 42
+        self,
+        prepared: Mapping[str, "Prepared"],
+        mix: Mix,
+        cut: CutOff,
+        epochs: float = 1,
+        seed: int = 42,
+        *,
+        validation: float = 0.0,
     ) -> None:
         self._pools = {name: _pool(one, mix.languages) for name, one in prepared.items()}
         self._mix, self._seed = mix, seed
@@ -53,6 +62,11 @@ class Mixture:
         }
         records = [(name, self._pools[name][at]) for name, at in self._distinct.items()]
         self.rows = TrainingSet(prepared, records, cut)
+        self.held_out = np.empty(0, np.int64)
+        if validation:
+            _, self.held_out = validation_split(len(self.rows), validation, seed)
+        self._trained = np.ones(len(self.rows), np.bool_)
+        self._trained[self.held_out] = False
 
     def epoch(self, number: int) -> Indices:
         """Rows of an epoch, dataset by dataset, a row as often as its record is drawn."""
@@ -61,7 +75,8 @@ class Mixture:
             self.rows.rows_of(name)[np.searchsorted(self._distinct[name], at)] for name, at in drawn.items()
         ]
         joined = np.concatenate(rows)
-        return joined[joined >= 0]  # without records that the cut-off left nothing to train on
+        joined = joined[joined >= 0]  # without records that the cut-off left nothing to train on
+        return joined[self._trained[joined]]
 
     @cached_property
     def table(self) -> list[Drawn]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import LlamaForCausalLM, PreTrainedModel
 
-from csft.train.updates import IGNORED
+from csft.train.updates import IGNORED, Collate, Plans, Rows, Updates
 
 
 def runs_head_alone(net: PreTrainedModel) -> bool:
@@ -34,3 +34,29 @@ def label_loss(net: Any, micro_batch: dict[str, Tensor], trained_tokens: int) ->
     logits_NV = net.get_output_embeddings()(hidden_BLD[chosen_BL]).float()
     summed = torch.nn.functional.cross_entropy(logits_NV, labels_BL[chosen_BL], reduction="sum")
     return summed / trained_tokens
+
+
+def validation_loss(net: Any, rows: Rows, plan: Plans, collate: Collate) -> float:
+    """Mean cross-entropy per trained token of the planned records, without dropout; `net` stays as it is."""
+    updates, alone, training = Updates(rows, plan, collate), runs_head_alone(net), net.training
+    summed, tokens = 0.0, 0
+    net.eval()
+    with torch.no_grad():
+        for number in range(len(updates)):
+            update = updates[number]
+            for micro_batch in update["micro_batches"]:
+                ready = {name: values.to(net.device) for name, values in micro_batch.items()}
+                summed += float(label_loss(net, ready, 1) if alone else _plain_loss(net, ready))
+            tokens += update["trained_tokens"]
+    net.train(training)
+    return summed / max(tokens, 1)
+
+
+def _plain_loss(net: Any, micro_batch: dict[str, Tensor]) -> Tensor:
+    """The same sum through the model's own logits."""
+    labels_BL = micro_batch["labels"][:, 1:]
+    inputs = {name: value for name, value in micro_batch.items() if name != "labels"}
+    logits_BLV = net(**inputs, use_cache=False).logits[:, :-1].float()
+    return torch.nn.functional.cross_entropy(
+        logits_BLV.flatten(0, 1), labels_BL.flatten(), ignore_index=IGNORED, reduction="sum"
+    )

@@ -25,6 +25,13 @@ EpochPlan = Callable[[int], Sequence[UpdatePlan]]
 Collate = Callable[[list[list[Record]]], dict[str, Tensor]]
 
 
+class Plans(Protocol):
+    """The updates of an epoch, or of several."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> UpdatePlan: ...
+
+
 class Rows(Protocol):
     """Records as token ids: `rows[i]` is `{"input_ids": [...], "labels": [...]}`; `lengths` in tokens."""
 
@@ -70,7 +77,7 @@ class Epochs:
 class Updates(Dataset[Update]):
     """A planned sequence of updates over rows."""
 
-    def __init__(self, rows: Rows, plan: Epochs, collate: Collate) -> None:
+    def __init__(self, rows: Rows, plan: Plans, collate: Collate) -> None:
         self.rows, self.plan, self.collate = rows, plan, collate
 
     def __len__(self) -> int:

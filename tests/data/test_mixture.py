@@ -83,3 +83,13 @@ def test_records_without_a_trained_token_are_not_in_an_epoch(prepared: dict[str,
     assert len(made.rows) == sum(cost.records for cost in made.rows.truncation.values()) - untrained
     with pytest.raises(SettingError, match="cutoff=1 "):
         mixture(prepared, cutoff=1)
+
+
+def test_a_validation_share_is_in_no_epoch(prepared: dict[str, Prepared]) -> None:
+    weights = {"cmid": 1.0, "nlpec": 2.0}
+    two = {name: prepared[name] for name in weights}
+    made = Mixture(two, Mix(datasets=weights), CutOff(512), 3, validation=0.1)
+    held_out = set(made.held_out.tolist())
+    assert len(held_out) == np.ceil(0.1 * len(made.rows))
+    for number in range(3):
+        assert set(made.epoch(number).tolist()) == set(range(len(made.rows))) - held_out

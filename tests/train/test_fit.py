@@ -15,7 +15,7 @@ from csft.config import Train
 from csft.data.batches import collate
 from csft.errors import TrainingError
 from csft.train import fit
-from csft.train.loss import label_loss, runs_head_alone
+from csft.train.loss import label_loss, runs_head_alone, validation_loss
 from csft.train.updates import Epochs
 
 
@@ -255,3 +255,26 @@ def test_epochs_may_differ_in_their_updates() -> None:
     plan = Epochs(lambda epoch: [[[[epoch]]]] * (2 + epoch), 2.5)
     assert [plan[at] for at in range(len(plan))] == [[[[epoch]]] for epoch in (0, 0, 1, 1, 1, 2, 2)]
     assert [round(plan.passed(at), 2) for at in range(1, 8)] == [0.5, 1, 1.33, 1.67, 2, 2.25, 2.5]
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_the_validation_loss_is_the_mean_over_trained_tokens(family: str) -> None:
+    torch.manual_seed(0)
+    net = (
+        tiny()
+        if family == "llama"
+        else GPT2LMHeadModel(GPT2Config(vocab_size=64, n_embd=16, n_layer=1, n_head=2))
+    )
+    rows, settings = some_rows(), Train(batch=4, micro_batch=2)
+    plan = in_order(alone(rows), settings)(0)
+    summed = trained = 0.0
+    net.eval()
+    for row in rows.rows:
+        ids, labels = torch.tensor([row["input_ids"]]), torch.tensor([row["labels"]])
+        count = int((labels[:, 1:] != -100).sum())
+        summed, trained = summed + float(net(input_ids=ids, labels=labels).loss) * count, trained + count
+    net.train()
+    assert validation_loss(net, rows, plan, partial(collate, pad_id=2)) == pytest.approx(
+        summed / trained, rel=1e-5
+    )
+    assert net.training and all(weight.grad is None for weight in net.parameters())
