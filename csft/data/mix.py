@@ -59,7 +59,7 @@ def draw(
     keys = {name: (seed, zlib.crc32(name.encode())) for name in sizes}
     pools = {name: _limited(size, mix.max_records, keys[name]) for name, size in sizes.items()}
     costs = {name: _costs(mix, pool, name, tokens) for name, pool in pools.items()}
-    wanted = amounts(mix, {name: int(cost.sum()) for name, cost in costs.items()})
+    wanted = _whole(amounts(mix, {name: int(cost.sum()) for name, cost in costs.items()}), mix.records)
     drawn = {
         name: _take(pools[name], costs[name], amount, (*keys[name], epoch)) for name, amount in wanted.items()
     }
@@ -85,6 +85,16 @@ def amounts(mix: Mix, sizes: Mapping[str, int]) -> dict[str, float]:
     return {name: total * pull / whole if whole else 0.0 for name, pull in pulls.items()}
 
 
+def _whole(wanted: Mapping[str, float], budget: int | None) -> dict[str, int]:
+    """Rounded amounts; those of a budget add up to it: the largest remainders are rounded up."""
+    if budget is None:
+        return {name: round(amount) for name, amount in wanted.items()}
+    floors = {name: math.floor(amount) for name, amount in wanted.items()}
+    by_remainder = sorted(wanted, key=lambda name: floors[name] - wanted[name])
+    up = by_remainder[: budget - sum(floors.values())]
+    return {name: floor + (name in up) for name, floor in floors.items()}
+
+
 def _limited(size: int, limit: int | None, key: tuple[int, ...]) -> Indices:
     everything = np.arange(size, dtype=np.int64)
     if limit is None or size <= limit:
@@ -101,12 +111,12 @@ def _costs(mix: Mix, pool: Indices, name: str, tokens: Mapping[str, Indices] | N
     return np.asarray(tokens[name][pool], dtype=np.int64)
 
 
-def _take(pool: Indices, costs: Indices, amount: float, key: tuple[int, ...]) -> Indices:
+def _take(pool: Indices, costs: Indices, amount: int, key: tuple[int, ...]) -> Indices:
     """Whole copies of the pool, then the beginning of a seeded order as far as the amount goes."""
     size = int(costs.sum())
     if not size:
         return pool[:0]
-    copies, rest = divmod(round(amount), size)
+    copies, rest = divmod(amount, size)
     order = np.random.default_rng([*key[:2], 1, *key[2:]]).permutation(len(pool))
     part = int(np.searchsorted(np.cumsum(costs[order]), rest, side="right"))
     return np.concatenate([np.tile(pool, copies), pool[np.sort(order[:part])]])

@@ -83,6 +83,14 @@ def test_temperature_and_budget_settle_the_shares(settings: Any, wanted: dict[st
     assert counts(draw(mix(**settings), SIZES)) == {name: round(amount) for name, amount in wanted.items()}
 
 
+@given(st.integers(1, 500), st.sampled_from([1.0, 1.7, math.inf]), st.floats(0.1, 5))
+def test_a_budget_of_records_is_spent_to_the_record(records: int, temperature: float, weight: float) -> None:
+    budgeted = mix(weight, records=records, temperature=temperature)
+    drawn, wanted = counts(draw(budgeted, SIZES)), amounts(budgeted, SIZES)
+    assert sum(drawn.values()) == records
+    assert all(abs(drawn.get(name, 0) - amount) < 1 for name, amount in wanted.items())
+
+
 def test_a_token_budget_counts_tokens_and_is_never_exceeded() -> None:
     tokens = {"cmb": np.arange(1, 101), "cmid": np.full(10, 505), "nlpec": np.array([], int)}
     drawn = draw(mix(tokens=1010), SIZES, tokens=tokens)  # 5,050 tokens each: 505 of each
