@@ -5,6 +5,7 @@ processes counts 1/n in each), sampled every `SAMPLE_S`. `others` is the share o
 processes used meanwhile: figures with more than a few percent of it are not to be quoted.
 """
 
+import argparse
 import json
 import os
 import platform
@@ -22,6 +23,7 @@ from typing import Any
 import psutil
 
 SAMPLE_S = 0.1
+SHARED = Path(__file__).resolve().parents[3] / "shared"  # where real samples lie beside a checkout
 Row = Sequence[str | int | float]
 
 
@@ -106,6 +108,20 @@ def wait_until_idle(seconds: float, share: float = 0.05) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end and psutil.cpu_percent(interval=3) > 100 * share:
         pass
+
+
+def arguments(about: str | None, records: int) -> argparse.ArgumentParser:
+    """The options that the benchmarks share."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    tokenizer = os.environ.get("CSFT_BENCH_TOKENIZER", SHARED / "internlm2" / "tokenizer")
+    parser.add_argument("--tokenizer", type=Path, default=tokenizer)
+    parser.add_argument("--records", type=int, default=records)
+    parser.add_argument(
+        "--quiet", type=float, default=60, help="seconds to wait for an idle machine before a run"
+    )
+    parser.add_argument("--work", type=Path, help="where the scratch folder is made")
+    parser.add_argument("--results", type=Path, help="folder for every run as JSON")
+    return parser
 
 
 def median(runs: Iterable[Run], name: str) -> float:

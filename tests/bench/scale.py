@@ -10,7 +10,6 @@ for the whole of Table 1 are extrapolated in proportion to the records.
 """
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
@@ -22,7 +21,6 @@ import measure
 from measure import Run
 
 HERE = Path(__file__).resolve().parent
-SHARED = HERE.parents[2] / "shared"
 WHOLE = 7_300_000
 STEPS = {  # what is done, with which cut-off and cache
     "read: convert alone": ("read", 512, "none"),
@@ -99,18 +97,8 @@ def _screened(planted: dict[str, Any], run: Run) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    tokenizer = os.environ.get("CSFT_BENCH_TOKENIZER", SHARED / "internlm2" / "tokenizer")
-    parser.add_argument("--tokenizer", type=Path, default=tokenizer)
-    parser.add_argument("--records", type=int, default=1_000_000)
+    parser = measure.arguments(__doc__, 1_000_000)
     parser.add_argument("--corpus", type=Path, help="folder for the corpus, kept and found again")
-    parser.add_argument(
-        "--quiet", type=float, default=60, help="seconds to wait for an idle machine before a run"
-    )
-    parser.add_argument("--work", type=Path, help="where the scratch folder is made")
-    parser.add_argument("--results", type=Path, help="folder for every run as JSON")
     return parser.parse_args()
 
 

@@ -23,7 +23,6 @@ import records
 from measure import Run
 
 HERE = Path(__file__).resolve().parent
-SHARED = HERE.parents[2] / "shared"
 CUTOFFS = {"cold": 512, "second": 1024}
 ROWS = {
     "whole process, s": "wall_s",
@@ -149,22 +148,12 @@ def _print(runs: Runs, given: argparse.Namespace) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    env = os.environ
+    parser, env = measure.arguments(__doc__, 20_000), os.environ
     parser.add_argument("--peer", default=env.get("CSFT_BENCH_PEER"), help="Python that has LLaMA-Factory")
-    parser.add_argument("--demo", type=Path, default=env.get("CSFT_BENCH_DEMO", SHARED / "bench" / "data"))
+    demo = env.get("CSFT_BENCH_DEMO", measure.SHARED / "bench" / "data")
+    parser.add_argument("--demo", type=Path, default=demo)
     parser.add_argument("--generated", action="store_true", help="generated records, not the demo data")
-    tokenizer = env.get("CSFT_BENCH_TOKENIZER", SHARED / "internlm2" / "tokenizer")
-    parser.add_argument("--tokenizer", type=Path, default=tokenizer)
-    parser.add_argument("--records", type=int, default=20_000)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument(
-        "--quiet", type=float, default=60, help="seconds to wait for an idle machine before a run"
-    )
-    parser.add_argument("--work", type=Path, help="where the scratch folder is made")
-    parser.add_argument("--results", type=Path, help="folder for every run as JSON")
     return parser.parse_args()
 
 
