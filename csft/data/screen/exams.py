@@ -6,6 +6,7 @@ question when it holds most of its words, whatever their order (`overlap`).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +39,17 @@ class ExamIndex:
             key=lambda row: (row[0], row[1].question, list(row[1].options.items()), row[1].id or 0),
         )
         self.hash = hash_value([[split, q.question, q.options] for split, q in self.rows])
-        self._stems = Stems([question for _, question in self.rows])
         self._overlaps: dict[float, Overlap] = {}
+
+    def build(self, overlap: float | None) -> None:
+        """Make all that `find` needs, so that no other process has to. Nothing of it is kept on disk."""
+        _ = self._stems
+        if overlap is not None:
+            self.overlap(overlap)
+
+    @cached_property
+    def _stems(self) -> Stems:
+        return Stems([question for _, question in self.rows])
 
     def overlap(self, share: float) -> Overlap:
         """Built when it is first asked for, and kept: it takes a second for CMB's 11,200 questions."""

@@ -49,8 +49,7 @@ def sift(
 ) -> int:
     """Write the files of a screened dataset into `folder`; how many records stay."""
     everything = folder / "everything.parquet"
-    if rules.exam_overlap is not None:
-        exams.overlap(rules.exam_overlap)  # built here, so that no other process has to
+    exams.build(rules.exam_overlap)
     found = _first_pass(batched(conversations(records, left_out)), partial(examine, exams, rules), everything)
     verdicts = first_verdicts(found.mark, found.exam, found.exact, found.share)
     sketches = Sketches(folder)
