@@ -137,9 +137,8 @@ def _clear_abandoned(parent: Path, mine: str) -> None:
 
 
 def _full(folder: Path, free: int, needs: int, told: str = "") -> DataError:
-    place = (
-        folder.parent.parent if folder.parent.name.startswith(".") else folder.parent
-    )  # not a temporary one
+    temporary = folder.parent.name.startswith(".")
+    place = folder.parent.parent if temporary else folder.parent
     about = f", about {_size(needs)} are needed" if needs else ""
     return DataError(
         f"No room in the cache {place}{told}. {_size(free)} were free{about}. {_REMEDY} on a larger disk, or "

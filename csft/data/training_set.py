@@ -81,10 +81,6 @@ class TrainingSet(Sequence[dict[str, list[int]]]):
         rows[self._at[mine]] = mine
         return rows
 
-    def table(self) -> list[dict[str, str | int]]:
-        """One row per dataset: what was drawn, in records and tokens, and what the cut-off took."""
-        return [{"dataset": name, **cost.as_dict()} for name, cost in self.truncation.items()]
-
 
 class _Part:
     """One dataset's records under a cut-off; `lengths` is 0 where a record is left out."""

@@ -13,9 +13,8 @@ from csft.rejects import Rejects
 Row = tuple[str, Any]
 """Where a raw record stands (`US/train.jsonl:17`) and the record."""
 
-LIMIT = (
-    1 << 28
-)  # bytes of one line; nothing published comes near, and a file of zeros must not fill the memory
+# Bytes of one line; nothing published comes near, and a file of zeros must not fill the memory.
+LIMIT = 1 << 28
 _DIGITS = 1000
 
 

@@ -217,7 +217,7 @@ def test_copies_are_rows_and_untrained_records_are_left_out(stored: Store) -> No
     assert len(rows) == 3 and rows.truncation["x"].untrained == 1
     assert [rows.origin(at)[1] for at in range(3)] == [0, 2, 2]
     assert rows.rows_of("x").tolist() == [0, -1, 1, 2]
-    assert rows.table()[0]["dataset"] == "x" and rows.table()[0]["records"] == 4
+    assert list(rows.truncation) == ["x"] and rows.truncation["x"].as_dict()["records"] == 4
 
 
 @pytest.mark.parametrize("policy", list(cutoff.POLICIES))
