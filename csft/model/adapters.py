@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from csft.errors import ModelError, SettingError
 from csft.files import whole_folder, write_json
-from csft.model.checkpoint import some
 from csft.model.fingerprints import base_fingerprint
+from csft.model.words import some
 
 if TYPE_CHECKING:
     from peft import PeftModel

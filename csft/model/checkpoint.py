@@ -3,16 +3,16 @@
 Seconds for a 15 GB model, so that a checkpoint that does not fit stops before a weight is read.
 """
 
-import json
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from csft.errors import ModelError
-from csft.model.layout import Shape, check_config, expected_shapes, is_internlm2
+from csft.model.layout import MODEL_TYPE, Shape, check_config, expected_shapes, is_internlm2
+from csft.model.shards import check_places, read_header, weight_files
+from csft.model.words import read_json, some
 
-INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
-_NAMES_SHOWN = 4
+_DTYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
 _FLOATS = ("F64", "F32", "F16", "BF16")
 
 
@@ -24,29 +24,7 @@ def read_config(folder: Path) -> dict[str, Any]:
             " It holds an adapter: give its base model." if (folder / "adapter_config.json").is_file() else ""
         )
         raise ModelError(f"model={folder}: config.json is missing.{hint}")
-    return _read_json(file)
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files, every shard of the index included; a missing one is a ModelError by name."""
-    if (folder / INDEX).is_file():
-        shards = sorted(set(_weight_map(folder).values()))
-        for shard in shards:
-            if not (folder / shard).is_file():
-                raise ModelError(
-                    f"model={folder}: the shard {shard}, named in {INDEX}, is missing. Fetch it again."
-                )
-        return [folder / shard for shard in shards]
-    if (folder / SINGLE).is_file():
-        return [folder / SINGLE]
-    pickled = sorted(file.name for file in folder.glob("*.bin"))
-    why = (
-        f"only {pickled[0]} is there, and pickled weights can run code, so they are not read; convert them "
-        "once with a tool you trust"
-        if pickled
-        else f"neither {SINGLE} nor {INDEX} is there"
-    )
-    raise ModelError(f"model={folder}: no safetensors weights; {why}.")
+    return read_json(file)
 
 
 def check_checkpoint(folder: Path) -> dict[str, Any]:
@@ -60,6 +38,7 @@ def check_checkpoint(folder: Path) -> dict[str, Any]:
     if internlm2:
         check_config(config)
     tensors = read_headers(folder)
+    _check_kinship(tensors, str(config.get("model_type")), folder)
     if internlm2:
         _check_kinds(tensors, folder)
         check_tensors(expected_shapes(config), {name: shape for name, (shape, _) in tensors.items()}, folder)
@@ -67,21 +46,26 @@ def check_checkpoint(folder: Path) -> dict[str, Any]:
 
 
 def read_headers(folder: Path) -> dict[str, tuple[Shape, str]]:
-    """Shape and kind of number (`F32`, `BF16`, …) of every tensor in the weight files."""
-    from safetensors import SafetensorError, safe_open
-
+    """Shape and kind of number (`F32`, `BF16`, …) of every tensor; each lies where it should."""
     tensors: dict[str, tuple[Shape, str]] = {}
+    places: dict[str, str] = {}
     for file in weight_files(folder):
-        try:
-            with safe_open(file, framework="np") as opened:
-                for name in opened.keys():  # noqa: SIM118  (not a dict)
-                    entry = opened.get_slice(name)
-                    tensors[name] = tuple(entry.get_shape()), entry.get_dtype()
-        except (SafetensorError, OSError) as error:
+        found = read_header(file)
+        if twice := tensors.keys() & found.keys():
             raise ModelError(
-                f"model={folder}: {file.name} is cut short or damaged ({error}). Fetch it again."
-            ) from error
+                f"model={folder}: {some(twice)} lie in {file.name} and in another shard too. Shards of two "
+                "checkpoints are mixed; fetch it again."
+            )
+        tensors |= found
+        places |= dict.fromkeys(found, file.name)
+    check_places(folder, places)
     return tensors
+
+
+def stored_dtype(folder: Path) -> str:
+    """The number format of the weights: `bfloat16`, …; of a mixture `float32`, which holds them all."""
+    kinds = {kind for _, kind in read_headers(folder).values()}
+    return _DTYPES.get(kinds.pop(), "float32") if len(kinds) == 1 else "float32"
 
 
 def check_tensors(expected: dict[str, Shape], found: dict[str, Shape], folder: Path) -> None:
@@ -102,11 +86,18 @@ def check_tensors(expected: dict[str, Shape], found: dict[str, Shape], folder: P
         )
 
 
-def some(names: Iterable[str]) -> str:
-    """The first few names, and how many more there are."""
-    ordered = sorted(names)
-    more = f" and {len(ordered) - _NAMES_SHOWN} more" if len(ordered) > _NAMES_SHOWN else ""
-    return ", ".join(ordered[:_NAMES_SHOWN]) + more
+def _check_kinship(names: Collection[str], model_type: str, folder: Path) -> None:
+    """Stop when the weights are named as another family's than config.json says."""
+    theirs, mark = (
+        ("Llama", "model.embed_tokens.weight")
+        if model_type == MODEL_TYPE
+        else ("InternLM2", "model.tok_embeddings.weight")
+    )
+    if mark in names:
+        raise ModelError(
+            f"model={folder}: the weights have {theirs}'s names ({mark}), but config.json says "
+            f"model_type={model_type}. Copy the config.json that belongs to these weights."
+        )
 
 
 def _check_kinds(tensors: dict[str, tuple[Shape, str]], folder: Path) -> None:
@@ -115,24 +106,3 @@ def _check_kinds(tensors: dict[str, tuple[Shape, str]], folder: Path) -> None:
             f"model={folder}: {some(odd)} are {tensors[odd[0]][1]}; a checkpoint that is already quantised "
             "cannot be fine-tuned. Use the one in bfloat16; tune=qlora quantises it while loading."
         )
-
-
-def _weight_map(folder: Path) -> dict[str, str]:
-    weight_map = _read_json(folder / INDEX).get("weight_map")
-    if not isinstance(weight_map, dict) or not weight_map:
-        raise ModelError(f"model={folder}: {INDEX} has no weight_map. Fetch it again.")
-    if outside := [shard for shard in weight_map.values() if Path(shard).name != shard]:
-        raise ModelError(f"model={folder}: {INDEX} names {outside[0]}, which is not a file of this folder.")
-    return weight_map
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(
-            f"model={file.parent}: {file.name} is not JSON ({error}). Fetch it again."
-        ) from error
-    if not isinstance(value, dict):
-        raise ModelError(f"model={file.parent}: {file.name} is not a JSON object. Fetch it again.")
-    return value

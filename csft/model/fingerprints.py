@@ -5,8 +5,9 @@ from typing import Any
 
 from csft.errors import ModelError
 from csft.files import hash_file, hash_value
-from csft.model.checkpoint import INDEX, read_config, weight_files
-from csft.model.folders import model_folder, tokenizer_files
+from csft.model.checkpoint import read_config
+from csft.model.folders import is_hub_id, model_folder, tokenizer_files
+from csft.model.shards import INDEX, weight_files
 
 _DECIDING = ("config.json", "generation_config.json", INDEX)
 RECIPE = "csft_recipe"  # attribute of a network that was made here and never lay in a folder
@@ -19,7 +20,7 @@ def fingerprint(path: str | Path) -> str:
     takes seconds, once per process; a file is hashed again when its size or time has changed.
     """
     folder = model_folder(path, download=False)
-    if not Path(path).expanduser().is_dir():
+    if is_hub_id(path):
         return folder.name  # …/snapshots/<commit>
     read_config(folder)
     deciding = [file for name in _DECIDING if (file := folder / name).is_file()]

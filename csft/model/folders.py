@@ -1,9 +1,10 @@
-"""Where a model lies: a local folder, or a hub id whose snapshot is in (or comes into) the hub's cache."""
+"""Where a model lies: a folder, a hub id whose snapshot is in (or comes into) the hub's cache, a package."""
 
 import re
 from pathlib import Path
 
 from csft.errors import ModelError
+from csft.model.packaged import SCHEME, packaged_folder
 
 TOKENIZER_FILES = (
     "tokenizer.model",
@@ -24,9 +25,11 @@ _HUB_ID = re.compile(r"(?P<id>[\w-][\w.-]*(?:/[\w-][\w.-]*)?)(?:@(?P<revision>[\
 def model_folder(path: str | Path, download: bool = True) -> Path:
     """The local folder of a model.
 
-    `path` is a folder, or a hub id `owner/name`, `owner/name@revision`. With `download` a snapshot that is
-    not in the hub's cache yet is fetched; without it, that is a ModelError.
+    `path` is a folder, a hub id `owner/name`, `owner/name@revision`, or `package:name`. With `download` a
+    snapshot that is not in the hub's cache yet is fetched; without it, that is a ModelError.
     """
+    if str(path).startswith(SCHEME):
+        return packaged_folder(str(path))
     folder = Path(path).expanduser()
     if folder.is_dir():
         return folder.resolve()
@@ -36,6 +39,11 @@ def model_folder(path: str | Path, download: bool = True) -> Path:
             f"model={path} is not a folder. Give a checkpoint's folder or a hub id such as owner/name."
         )
     return _snapshot(hub_id["id"], hub_id["revision"], download)
+
+
+def is_hub_id(path: str | Path) -> bool:
+    """Whether `path`, which `model_folder` takes, is neither a folder nor a package."""
+    return not str(path).startswith(SCHEME) and not Path(path).expanduser().is_dir()
 
 
 def tokenizer_files(folder: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaFor
 from transformers.conversion_mapping import register_checkpoint_conversion_mapping
 from transformers.core_model_loading import ConversionOps, WeightConverter, WeightRenaming, WeightTransform
 
-MODEL_TYPE = "internlm2"
+from csft.model.layout import MODEL_TYPE
 
 
 class InternLM2Config(LlamaConfig):

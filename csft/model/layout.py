@@ -13,7 +13,7 @@ from typing import Any
 
 from csft.errors import ModelError
 
-ARCHITECTURE = "InternLM2ForCausalLM"
+MODEL_TYPE, ARCHITECTURE = "internlm2", "InternLM2ForCausalLM"
 _SIZES = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
 _ROPE_TYPES = ("default", "linear", "dynamic")
 Shape = tuple[int, ...]
@@ -22,7 +22,7 @@ Shape = tuple[int, ...]
 def is_internlm2(config: Mapping[str, Any]) -> bool:
     """Whether config.json describes this layout. The name with another architecture is a ModelError."""
     architectures = config.get("architectures") or []
-    if config.get("model_type") != "internlm2":
+    if config.get("model_type") != MODEL_TYPE:
         return False
     if list(architectures) != [ARCHITECTURE]:
         raise ModelError(

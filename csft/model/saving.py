@@ -33,22 +33,24 @@ def save(
     place.
     """
     path = Path(path).expanduser().absolute()
-    _check_savable(net, path)
+    check_savable(net, path)
     origin = model_folder(source) if source is not None else base_folder(net)
     internlm2 = net.config.model_type == "internlm2"
     with whole_folder(path) as folder:
         net.save_pretrained(folder, max_shard_size=shard_size)
         if internlm2:
             _restore_config(net, folder, origin)
-        _copy_tokenizer(folder, origin, tokenizer)
+        copy_tokenizer(folder, origin, tokenizer)
         check_checkpoint(folder)
+        share(folder)
     if hasattr(net, RECIPE):  # made in memory: from now on it is the model of this folder
         delattr(net, RECIPE)
         net.name_or_path = str(path)
     return path
 
 
-def _check_savable(net: Any, path: Path) -> None:
+def check_savable(net: Any, path: Path) -> None:
+    """Stop on what no layout can hold, and on a folder that is there already."""
     if hasattr(net, "peft_config"):
         raise ModelError(
             f"{path}: this network carries an adapter. Use save_adapter, or save(merged(net), …)."
@@ -60,6 +62,12 @@ def _check_savable(net: Any, path: Path) -> None:
         )
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ModelError(f"{path} is there already. Give a new folder.")
+
+
+def share(folder: Path) -> None:
+    """Let others read what was written, as `whole_file` does: weight files come out as the writer's alone."""
+    for file in folder.iterdir():
+        file.chmod(0o644)
 
 
 def _restore_config(net: Any, folder: Path, origin: Path | None) -> None:
@@ -87,7 +95,7 @@ def _arguments(config: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in json.loads(json.dumps(config)).items() if key != "auto_map"}
 
 
-def _copy_tokenizer(folder: Path, origin: Path | None, tokenizer: Any) -> None:
+def copy_tokenizer(folder: Path, origin: Path | None, tokenizer: Any) -> None:
     """Byte for byte from the source, else from the given tokenizer's folder, else written anew."""
     own = Path(tokenizer.name_or_path) if tokenizer is not None else None
     for place in (origin, own):

@@ -1,8 +1,7 @@
 """The tokenizer beside a checkpoint, loaded without its own Python, checked against the model's vocabulary.
 
-InternLM2 names a tokenizer class that exists only as remote code. transformers reads the sentencepiece model
-rightly when the configuration beside it is known to be InternLM2's; as a plain LlamaTokenizer every string
-differs.
+InternLM2 names a tokenizer class that exists only as remote code. transformers' general class reads its
+sentencepiece model rightly; as a LlamaTokenizer every string differs.
 """
 
 import json
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from csft.errors import ModelError
 from csft.model.checkpoint import read_config
 from csft.model.folders import model_folder, tokenizer_files
+from csft.model.kept_tokenizers import kept
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -35,9 +35,7 @@ def load_tokenizer(path: str | Path) -> "PreTrainedTokenizerBase":
     settings = _settings(folder)
     named = str(settings.get("tokenizer_class")).startswith("InternLM2Tokenizer")
     internlm2 = named or config.get("model_type") == "internlm2"
-    tokenizer = _load(folder, _internlm2_arguments(folder, settings) if internlm2 else {})
-    if internlm2:
-        _check_markers(tokenizer, folder)
+    tokenizer = kept(folder, lambda: _internlm2(folder, settings)) if internlm2 else _any(folder)
     vocabulary = config.get("vocab_size")
     if isinstance(vocabulary, int):
         check_vocabulary(tokenizer, vocabulary, folder)
@@ -73,33 +71,37 @@ def _settings(folder: Path) -> dict[str, Any]:
     return settings
 
 
-def _internlm2_arguments(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """What makes transformers read InternLM2's sentencepiece model as the original class does.
+def _internlm2(folder: Path, settings: dict[str, Any]) -> Any:
+    """InternLM2's sentencepiece model read as the original class does, torch not needed.
 
-    Without a list of special tokens it would also add the placeholder pieces that `added_tokens_decoder`
-    renames (`[UNUSED_TOKEN_146]` is `<|im_start|>`) once more, with ids beyond the vocabulary.
+    Without a list of special tokens transformers would also add the placeholder pieces that
+    `added_tokens_decoder` renames (`[UNUSED_TOKEN_146]` is `<|im_start|>`) once more, with ids beyond the
+    vocabulary.
     """
     if not any((folder / name).is_file() for name in ("tokenizer.model", "tokenizer.json")):
         raise ModelError(f"model={folder}: tokenizer.model is missing. Copy it from the base model.")
-    from csft.model.internlm2 import InternLM2Config, register
+    from transformers import PreTrainedTokenizerFast
 
-    register()
-    arguments: dict[str, Any] = {"config": InternLM2Config()}
+    arguments = {}
     decoder = settings.get("added_tokens_decoder")
     if isinstance(decoder, dict) and "additional_special_tokens" not in settings:
         single = {settings.get(f"{role}_token") for role in ("bos", "eos", "pad", "unk")}
         named = [token["content"] for token in decoder.values() if token.get("special")]
         arguments["additional_special_tokens"] = [name for name in named if name not in single]
-    return arguments
+    tokenizer = _read(PreTrainedTokenizerFast, folder, **arguments)
+    _check_markers(tokenizer, folder)
+    return tokenizer
 
 
-def _load(folder: Path, arguments: dict[str, Any]) -> Any:
+def _any(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
+    return _read(AutoTokenizer, folder, trust_remote_code=False)
+
+
+def _read(kind: Any, folder: Path, **arguments: Any) -> Any:
     try:
-        return AutoTokenizer.from_pretrained(
-            folder, trust_remote_code=False, local_files_only=True, **arguments
-        )
+        return kind.from_pretrained(folder, local_files_only=True, **arguments)
     except Exception as error:  # a damaged file raises whatever its parser does: protobuf, tokenizers, JSON
         raise ModelError(
             f"model={folder}: the tokenizer cannot be read ({type(error).__name__}: {error}). "

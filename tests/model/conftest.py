@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,14 @@ MARKERS = {
     "<|im_end|>": 328,
     "<|im_start|>": 329,
 }  # [UNUSED_TOKEN_0] and _1 in the pieces, as in the real one
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """These tests make many tokenizers; the user's cache keeps none of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CSFT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

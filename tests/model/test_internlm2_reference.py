@@ -10,15 +10,16 @@ from safetensors.torch import load_file
 
 from csft import model
 
-CASES = ("dynamic_nobias", "plain_bias")
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+CASES = sorted(file.parent for file in SHARED.glob("internlm2/**/reference.json"))  # whatever lies there
 LOGITS = 3e-5  # their spread is ±5; the conversion itself is exact, kernels differ
 
 
-@pytest.fixture(scope="module", params=CASES)
+@pytest.fixture(scope="module", params=CASES, ids=lambda folder: folder.name)
 def case(
     request: pytest.FixtureRequest, shared: Path
 ) -> tuple[Path, dict[str, torch.Tensor], dict[str, Any]]:
-    folder = shared / "internlm2" / "tiny" / request.param
+    folder = request.param
     return (
         folder,
         load_file(folder / "reference.safetensors"),
@@ -93,6 +94,8 @@ def test_ten_training_steps(case):
 
 def test_greedy_tokens(case):
     folder, tensors, _ = case
+    if "generate.prompt_ids" not in tensors:
+        pytest.skip("this case has no generated tokens")
     net = model.load_net(folder)
     net.generation_config.eos_token_id = None  # the reference has no stop token
     prompt, expected = tensors["generate.prompt_ids"], tensors["generate.output_ids"]
@@ -103,3 +106,19 @@ def test_greedy_tokens(case):
         do_sample=False,
     )
     assert made.tolist() == expected.tolist()
+
+
+def test_bfloat16_shards_compute_what_the_reference_says_in_bfloat16(case, tmp_path):
+    """Rounded once on the way to disk: the logits of the rounded weights, near the reference's own."""
+    folder, tensors, _ = case
+    net = model.load_net(folder, dtype="bfloat16")
+    shards = model.save(net, tmp_path / "shards", shard_size="200KB")
+    assert model.stored_dtype(shards) == "bfloat16"
+    assert len(list(shards.glob("*.safetensors"))) > 1
+    scored = tensors["attention_mask"].bool()
+    with torch.no_grad():
+        rounded = loss_of(net.float(), tensors).logits[scored]
+        read = loss_of(model.load_net(shards), tensors).logits[scored]
+    torch.testing.assert_close(read, rounded, rtol=0, atol=LOGITS)
+    assert (read - tensors["logits"][scored]).abs().mean() < 0.05
+    assert (read - tensors["logits"][scored]).abs().max() > LOGITS  # bfloat16 it was

@@ -60,16 +60,81 @@ def test_a_file_cut_short(checkpoint, kept):
     refuses(checkpoint, r"model\.safetensors is cut short or damaged")
 
 
-def test_a_missing_shard_and_a_tensor_the_shards_lack(checkpoint, tmp_path):
-    sharded = model.save(model.load_net(checkpoint), tmp_path / "sharded", shard_size="40KB")
-    index = json.loads((sharded / "model.safetensors.index.json").read_text())["weight_map"]
+@pytest.fixture
+def sharded(checkpoint, tmp_path):
+    """The checkpoint in several shards, and where each tensor lies."""
+    folder = model.save(model.load_net(checkpoint), tmp_path / "sharded", shard_size="40KB")
+    for file in checkpoint.glob("token*"):
+        shutil.copyfile(file, folder / file.name)
+    return folder, json.loads((folder / "model.safetensors.index.json").read_text())["weight_map"]
+
+
+def test_a_missing_shard_and_a_tensor_the_shards_lack(sharded):
+    folder, index = sharded
     shard = index["output.weight"]
-    tensors = load_file(sharded / shard)
+    tensors = load_file(folder / shard)
     del tensors["output.weight"]
-    save_file(tensors, sharded / shard)
-    refuses(sharded, r"the weights lack output\.weight")
-    (sharded / shard).unlink()
-    refuses(sharded, rf"the shard {shard}, named in .* is missing")
+    save_file(tensors, folder / shard)
+    refuses(folder, r"the weights lack output\.weight, which .* promises")
+    (folder / shard).unlink()
+    refuses(folder, rf"the shard {shard}, named in .* is missing")
+
+
+@pytest.mark.parametrize("kept", [0, 7, -1])
+def test_a_shard_cut_short(sharded, kept):
+    folder, index = sharded
+    file = folder / index["model.layers.1.attention.wqkv.weight"]
+    header = 8 + int.from_bytes(file.read_bytes()[:8], "little")
+    for length in {kept, header, header + 100}:  # the header whole, the numbers gone
+        content = file.read_bytes()
+        file.write_bytes(content[:length])
+        refuses(folder, rf"{file.name} is cut short or damaged")
+        file.write_bytes(content)
+    model.load(folder)
+
+
+def test_a_tensor_in_two_shards(sharded):
+    folder, index = sharded
+    first, last = (folder / name for name in (min(index.values()), max(index.values())))
+    save_file(load_file(first) | load_file(last), last)
+    refuses(folder, rf"lie in {last.name} and in another shard too")
+
+
+def test_an_index_that_names_another_shard(sharded, edit):
+    folder, index = sharded
+    crowded = next(shard for shard in index.values() if list(index.values()).count(shard) > 1)
+    name = next(name for name in index if index[name] == crowded)
+    elsewhere = next(shard for shard in index.values() if shard != crowded)
+    edit(folder / "model.safetensors.index.json", weight_map=index | {name: elsewhere})
+    refuses(folder, rf"{name} lie in another shard than .* says \({crowded}\)")
+
+
+def test_shards_beside_one_file(sharded, checkpoint):
+    folder, _ = sharded
+    shutil.copyfile(checkpoint / "model.safetensors", folder / "model.safetensors")
+    refuses(folder, r"model\.safetensors lies beside the shards of .* Move one of the two away")
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_weights_that_are_not_finite(checkpoint, number, kind):
+    def spoil(tensors):
+        for name in tensors:
+            tensors[name] = tensors[name].to(kind)
+        tensors["model.layers.1.attention.wqkv.weight"][5, 3] = number
+
+    rewrite(checkpoint, spoil)
+    refuses(checkpoint, r"model\.layers\.1\.self_attn\.[qkv]_proj\.weight hold numbers that are not finite")
+
+
+def test_a_config_of_another_family(checkpoint, edit, tmp_path):
+    net, tokenizer = model.load(checkpoint)
+    out = model.export(net, tmp_path / "llama", tokenizer)
+    edit(checkpoint / "config.json", model_type="llama", architectures=["LlamaForCausalLM"])
+    refuses(checkpoint, r"the weights have InternLM2's names .* config\.json says model_type=llama")
+    original = {"model_type": "internlm2", "architectures": ["InternLM2ForCausalLM"], "bias": True}
+    edit(out / "config.json", **original)
+    refuses(out, r"the weights have Llama's names .* config\.json says model_type=internlm2")
 
 
 @pytest.mark.parametrize("weight_map", [{}, {"output.weight": "../elsewhere.safetensors"}])

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -103,3 +105,78 @@ def test_a_copy_as_transformers_writes_it_means_the_same(tokenizer_folder, tmp_p
     again = model.load_tokenizer(tmp_path / "resaved")
     for text in ("头痛三天 <|im_start|>user\n", "  two  spaces", "罕见字𠮷"):
         assert again(text).input_ids == tokenizer(text).input_ids
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("CSFT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "tokenizers"
+
+
+def same(one, other):
+    assert one.backend_tokenizer.to_str() == other.backend_tokenizer.to_str()
+    assert type(one) is type(other)
+    for what in ("name_or_path", "all_special_tokens", "chat_template", "padding_side", "model_max_length"):
+        assert getattr(one, what) == getattr(other, what), what
+    for role in ("bos", "eos", "pad", "unk"):
+        assert getattr(one, f"{role}_token_id") == getattr(other, f"{role}_token_id")
+
+
+def test_it_is_converted_once_and_the_kept_one_is_the_same(original, shared, cache, monkeypatch):
+    first, again = (model.load_tokenizer(shared / "internlm2" / "tokenizer") for _ in range(2))
+    same(first, again)
+    _, reference = original
+    for string in reference["strings"]:
+        assert again(string["text"]).input_ids == string["ids"]
+    for chat in reference["chats"]:
+        settings = {"add_generation_prompt": chat["add_generation_prompt"], "tokenize": False}
+        assert again.apply_chat_template(chat["messages"], **settings) == chat["text"]
+    assert len(list(cache.iterdir())) == 1
+    monkeypatch.setattr("csft.model.tokenizers._internlm2", lambda *_: pytest.fail("converted again"))
+    model.load_tokenizer(shared / "internlm2" / "tokenizer")
+
+
+def test_other_files_or_libraries_are_another_entry(checkpoint, cache, monkeypatch, edit):
+    model.load_tokenizer(checkpoint)
+    edit(checkpoint / "tokenizer_config.json", chat_template="{{ 1 }}")
+    assert model.load_tokenizer(checkpoint).chat_template == "{{ 1 }}"
+    assert len(list(cache.iterdir())) == 2
+    monkeypatch.setattr("csft.model.kept_tokenizers.metadata.version", lambda name: "99")
+    model.load_tokenizer(checkpoint)
+    assert len(list(cache.iterdir())) == 3
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json", "hashes.json"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", None])
+def test_a_damaged_entry_is_told_and_made_anew(checkpoint, cache, name, content, capsys):
+    first = model.load_tokenizer(checkpoint)
+    (entry,) = cache.iterdir()
+    whole = (entry / name).read_bytes()
+    (entry / name).unlink() if content is None else (entry / name).write_bytes(content)
+    same(model.load_tokenizer(checkpoint), first)
+    assert f"{entry} is damaged: the tokenizer of {checkpoint} is converted again" in capsys.readouterr().out
+    assert (entry / name).read_bytes() == whole
+    same(model.load_tokenizer(checkpoint), first)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_cache_that_cannot_be_written_is_told(checkpoint, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CSFT_CACHE", str(tmp_path / "file"))
+    assert model.load_tokenizer(checkpoint)("头痛").input_ids[0] == 1
+    assert "cannot be written" in capsys.readouterr().out
+
+
+def test_a_tokenizer_that_is_refused_is_not_kept(checkpoint, cache, edit):
+    edit(checkpoint / "tokenizer_config.json", added_tokens_decoder=None)
+    for _ in range(2):
+        with pytest.raises(ModelError, match="it must be one"):
+            model.load_tokenizer(checkpoint)
+    assert not cache.exists()
+
+
+def test_torch_is_not_needed_to_read_text(tokenizer_folder):
+    code = f"import sys; from csft import model; model.load_tokenizer({str(tokenizer_folder)!r}); "
+    code += "print([name for name in ('torch', 'transformers.modeling_utils') if name in sys.modules])"
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert made.stdout.strip() == "[]"
