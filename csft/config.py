@@ -80,6 +80,13 @@ class Site:
 
 
 @dataclass(frozen=True)
+class Parallel:
+    """The processes that train a trial together; torchrun starts them."""
+
+    kind: str = choice("none", "none", "ddp", "fsdp")  # ddp: each holds the whole net; fsdp: slices of it
+
+
+@dataclass(frozen=True)
 class Shape:
     """The size of a randomly initialised InternLM2 (FACTS: 4096, 32, 32, 8, 14336 for 7B)."""
 
@@ -162,14 +169,23 @@ class Train:
     batch: int = count(32, "rows per update (a row is a record, but under best_fit)")
     micro_batch: int = count(32, "rows per forward pass")
     batching: str = choice("grouped", "grouped", "padded", "packed", "best_fit")
-    schedule: str = choice("cosine", "cosine", "linear", "constant")
+    optimizer: str = choice("adamw", "adamw", "adamw_8bit")  # 8bit: states in 8 bits, weights rounded fairly
+    schedule: str = choice("cosine", "cosine", "linear", "constant", "wsd")
     warmup: float = share(0.05)  # of all updates
+    decay: float = share(0.2)  # of all updates, the end of schedule=wsd
     weight_decay: float = number(0.0, "a number of at least 0", lambda v: v >= 0)
     clip: float = number(1.0, "a gradient norm above 0", lambda v: v > 0)
     # Of the records drawn, held out for a validation loss (the authors: 0.1).
     validation: float = number(0.0, "a share of at least 0, below 1", lambda v: 0 <= v < 1)
     save: bool = True  # keep the tuned model, or the adapter, in the run folder
     gradient_checkpointing: bool = False  # less memory for a third more computation
+    checkpoint_minutes: float | None = setting(
+        10.0,
+        "minutes, at least 0 (0: after every update; null: at the end alone)",
+        lambda v: v is None or v >= 0,
+    )
+    checkpoint_updates: int | None = count(None, "updates (null: checkpoint_minutes alone)")
+    keep_checkpoints: int = count(2, "checkpoints")
 
 
 @dataclass(frozen=True)
@@ -221,6 +237,7 @@ class Config:
     attention: str = choice("auto", "auto", "flash", "sdpa", "eager")
     output: str = "outputs"  # everything is written under it
     site: Site = field(default_factory=Site)
+    parallel: Parallel = field(default_factory=Parallel)
     model: Model = field(default_factory=Model)
     tune: Tune = field(default_factory=Tune)
     mix: Mix = field(default_factory=Mix)
@@ -248,6 +265,23 @@ def check(config: Config) -> None:
         )
     if config.tune.method == "qlora" and config.site.device == "cpu":
         raise SettingError("tune", "qlora", "full | lora where site.device=cpu; qlora needs an NVIDIA GPU")
+    _check_schedule(config.train)
+    if config.parallel.kind == "fsdp":
+        _check_sliced(config)
+
+
+def _check_schedule(train: Train) -> None:
+    if train.schedule == "wsd" and train.warmup + train.decay > 1:
+        room = f"at most {1 - train.warmup:g} beside train.warmup={train.warmup:g}: they share the updates"
+        raise SettingError("train.decay", train.decay, room)
+
+
+def _check_sliced(config: Config) -> None:
+    """What is kept in few bits belongs to whole weights."""
+    if config.tune.method == "qlora":
+        raise SettingError("parallel", "fsdp", "none | ddp with tune=qlora")
+    if config.train.optimizer == "adamw_8bit":
+        raise SettingError("parallel", "fsdp", "none | ddp with train.optimizer=adamw_8bit")
 
 
 def allowed_for(key: str) -> str | None:

@@ -4,12 +4,15 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
+from csft.ranks import leads
+
 Item = TypeVar("Item")
 
 
 def say(line: str) -> None:
-    """Print one line at once, also when the output goes to a log file."""
-    print(line, flush=True)
+    """Print one line at once, also when the output is a log file; of several processes the first does."""
+    if leads():
+        print(line, flush=True)
 
 
 def progress(items: Iterable[Item], what: str, unit: str, total: int | None = None) -> Iterator[Item]:
@@ -20,8 +23,11 @@ def progress(items: Iterable[Item], what: str, unit: str, total: int | None = No
     return iter(bar(what, unit, total, items))
 
 
-def bar(what: str, unit: str, total: int | None, items: Iterable[Any] | None = None) -> Any:
-    """Give a tqdm bar in the form all bars of csft have, for work that is no loop over items."""
+def bar(what: str, unit: str, total: int | None, items: Iterable[Any] | None = None, done: int = 0) -> Any:
+    """Give a tqdm bar in the form all bars of csft have, for work that is no loop over items.
+
+    `done` of `total` were done before and say nothing about the time left.
+    """
     from tqdm import tqdm
 
     return tqdm(
@@ -29,6 +35,8 @@ def bar(what: str, unit: str, total: int | None, items: Iterable[Any] | None = N
         desc=what,
         unit=f" {unit}",
         total=total,
+        initial=done,
+        disable=not leads(),
         delay=1,
         mininterval=0.1 if sys.stderr.isatty() else 10,
         dynamic_ncols=True,

@@ -15,9 +15,22 @@ from csft.files import hash_files, hash_value
 from csft.places import Places
 
 # Where, by whom and how fast: none of it changes a loss or a score on purpose.
-UNDECIDING = ("output", "site", "tracker", "study")
+UNDECIDING = ("output", "site", "parallel", "tracker", "study")
+UNDECIDING_TRAIN = ("checkpoint_minutes", "checkpoint_updates", "keep_checkpoints")
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "tokenizers")
-ROOMS = ("cmb.py", "splits.py", "trial.py", "raw", "data", "exam", "model", "train")
+ROOMS = (
+    "cmb.py",
+    "examining.py",
+    "feeding.py",
+    "ranks.py",
+    "splits.py",
+    "trial.py",
+    "raw",
+    "data",
+    "exam",
+    "model",
+    "train",
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +49,7 @@ def identify(config: Config, where: Places, device: str, exams: Mapping[str, Seq
     settings["exam"] = {key: value for key, value in settings["exam"].items() if key != "root"}
     settings["model"] = {key: settings["model"][key] for key in ("dtype", "init", "shape")}
     settings["mix"] = {key: value for key, value in settings["mix"].items() if key != "name"}
+    settings["train"] = {k: v for k, v in settings["train"].items() if k not in UNDECIDING_TRAIN}
     parts = {
         "settings": settings,
         "device": device.partition(":")[0],

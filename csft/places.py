@@ -30,7 +30,7 @@ def places(config: Config) -> Places:
     return Places(
         data=data,
         exam=exam,
-        model=str(_sample_model()) if config.model.path == SAMPLE else config.model.path,
+        model=_model(config.model.path),
         cache=Path(config.data.cache).expanduser() if config.data.cache else cache_dir() / "data",
         study=output / config.study.name,
         bases=output / ".bases",
@@ -52,7 +52,11 @@ def _sample_data() -> Path:
     return sample.data_root()
 
 
-def _sample_model() -> Path:
-    from csft import sample
+def _model(path: str) -> str:
+    """A folder from the root, so that a manifest names it wherever it is read; other words as they are."""
+    if path == SAMPLE:
+        from csft import sample
 
-    return sample.base_model_path()
+        return str(sample.base_model_path())
+    folder = Path(path).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else path

@@ -11,8 +11,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from csft import compose
-from csft.errors import CsftError
+from csft import compose, ranks
+from csft.errors import CsftError, StoppedError
 
 
 def main() -> None:
@@ -35,6 +35,10 @@ def main() -> None:
     except KeyboardInterrupt:
         print("csft: stopped by Ctrl-C; what was finished is kept", file=sys.stderr)
         sys.exit(130)
+    except Exception:
+        ranks.give_way()
+        raise
+    ranks.leave()
 
 
 def _job(composed: DictConfig) -> float | None:
@@ -51,8 +55,12 @@ def _job(composed: DictConfig) -> float | None:
 
 
 def _stop(error: CsftError) -> NoReturn:
-    print(f"csft: {error}", file=sys.stderr)
-    sys.exit(1)
+    asked = isinstance(error, StoppedError)  # all processes were
+    if not ranks.leads():
+        ranks.give_way(briefly=asked)
+    if ranks.leads() or not asked:
+        print(f"csft: {error}", file=sys.stderr)
+    sys.exit(error.status)
 
 
 if __name__ == "__main__":

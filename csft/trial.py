@@ -3,84 +3,72 @@
 import os
 import shutil
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from csft import data, exam, model, summary, track, train
+from csft import feeding, model, reckoning, summary, track, train
 from csft.config import Config, check
 from csft.console import say
+from csft.errors import DivergedError, SettingError
+from csft.examining import ask, base_scores, score
 from csft.files import write_json
-from csft.identity import Identity, base_key, identify
-from csft.places import Places, places
+from csft.identity import identify
+from csft.job import Job
+from csft.places import places
+from csft.ranks import Ranks, join
 from csft.result import TrialResult, from_folder, predictions
-from csft.splits import Splits, gather, scored
+from csft.splits import gather, scored
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 SAVED = ("model", "adapter")  # folders of the tuned weights, in a run folder
-TARGETS = {"linear": "all-linear", "attention": ["q_proj", "k_proj", "v_proj", "o_proj"]}
 
 
 def run(config: Config) -> TrialResult:
     """Run one trial, or give back its result when the same trial is finished already.
 
     Everything is written under `<output>/<study.name>/<name>/`. Raises CsftError for what a user can mend.
+    Several processes (`parallel`) call it alike and all get the result.
     """
     check(config)
-    where = places(config)
-    device = model.choose_device(config.site.device)
-    splits = gather(config.exam, where.data, where.exam, where.cache)
-    identity = identify(config, where, device, splits)
-    finished = track.find_finished(where.study, identity.hash)
+    ranks = join(config.parallel.kind, config.site.device)
+    _check_shares(config, ranks)
+    with ranks.in_turn():
+        where = places(config)
+        device = ranks.device(model.choose_device(config.site.device))
+        splits = gather(config.exam, where.data, where.exam, where.cache)
+        identity = identify(config, where, device, splits)
+    ranks.check_alike("trial", identity.hash)
+    finished = ranks.agree(track.find_finished(where.study, identity.hash))
     if finished:
         say(f"This trial is finished: its result is reused from {finished.path}")
         result = from_folder(finished)
     else:
-        result = _run_in_folder(_Job(config, where, device, splits, identity))
-    summary.show(result, config)
+        job = Job(config, where, device, splits, identity, ranks)
+        result = ranks.agree(_run_in_folder(job) if ranks.leads else _train_along(job))
+    if ranks.leads:
+        summary.show(result, config)
     return result
 
 
-@dataclass
-class _Job:
-    """One trial that has to be run."""
-
-    config: Config
-    where: Places
-    device: str
-    splits: Splits
-    identity: Identity
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """`full-c512-e3-lr0.002-lora-s42-1a2b3c4d`: for people; the identity decides."""
-        c = self.config
-        words = [c.mix.name, f"c{c.cutoff}", f"e{c.epochs:g}", f"lr{c.lr:g}", c.tune.method, f"s{c.seed}"]
-        return "-".join([*words, self.identity.hash[:8]])
-
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Note how long a stage takes, in seconds."""
-        started = time.perf_counter()
-        yield
-        self.seconds[stage] = round(time.perf_counter() - started, 3)
+def _check_shares(config: Config, ranks: Ranks) -> None:
+    batch, micro_batch = config.train.batch, config.train.micro_batch
+    if batch // micro_batch < ranks.count:
+        allowed = f"at most {batch // ranks.count} where {ranks.count} processes share train.batch={batch}"
+        raise SettingError("train.micro_batch", micro_batch, f"{allowed}, or some would have no work")
 
 
-def _run_in_folder(job: _Job) -> TrialResult:
+def _run_in_folder(job: Job) -> TrialResult:
     config = job.config
-    folder = _claimable(job.where.study / job.name)
+    folder = _claimable(job.folder.path)
     tracker = track.new_tracker(
         config.tracker.kind, config.tracker.project, config.tracker.entity, config.tracker.mode
     )
     with folder.claim():
-        _clear(folder)
+        start = job.ranks.agree(_rewind(job, folder))
         folder.write_config(asdict(config))
         folder.write_manifest(_manifest(job))
         tags = [config.mix.name, f"cutoff {config.cutoff}", config.tune.method]
@@ -94,15 +82,28 @@ def _run_in_folder(job: _Job) -> TrialResult:
                 identity=job.identity.hash,
                 tags=tags,
             )
-            result = _work(job, folder, tracker)
+            result = _work(job, folder, tracker, start)
         except BaseException as error:
+            with suppress(OSError):  # a full disk; the error itself is what counts
+                folder.fail(failure(error))
             tracker.abandon(f"{type(error).__name__}: {error}")
             raise
         stored = result.as_dict()
         folder.finish(stored)
         tracker.finish(stored)
         write_json(folder.path / "tracking.json", tracker.state.as_dict())
+        job.checkpoints.clear()
     return result
+
+
+def _train_along(job: Job) -> Any:
+    """What every process but the first does of a trial: it trains. Folder, tracker and exams are not its."""
+    start: train.Checkpoint | None = job.ranks.agree(None)
+    _limit_threads(job)
+    _settle(job)
+    net, tokenizer = _load(job)
+    batches = feeding.batches(job, net, tokenizer, feeding.mixture(job, tokenizer))
+    _fit(job, _adapt(job, net), batches, lambda step, values: None, start)
 
 
 def _claimable(path: Path) -> track.RunFolder:
@@ -112,26 +113,42 @@ def _claimable(path: Path) -> track.RunFolder:
     return track.RunFolder.open(path)
 
 
-def _clear(folder: track.RunFolder) -> None:
-    """Drop what a killed attempt left: an unfinished trial starts anew."""
-    folder.rewind()
+def _rewind(job: Job, folder: track.RunFolder) -> train.Checkpoint | None:
+    """Bring the folder back to the last good checkpoint of an earlier attempt, or to nothing."""
+    start = job.checkpoints.latest()
+    if start:
+        say(f"This trial goes on after update {start.step}, from {start.folder}")
+    folder.rewind(start.step if start else None)
     for name in SAVED:
         shutil.rmtree(folder.path / name, ignore_errors=True)
+    return start
 
 
-def _work(job: _Job, folder: track.RunFolder, tracker: track.Tracker) -> TrialResult:
+def failure(error: BaseException) -> dict[str, Any]:
+    """What a study has to know of a trial that did not finish."""
+    told: dict[str, Any] = {"kind": type(error).__name__, "message": str(error)}
+    if isinstance(error, DivergedError):
+        told |= {"update": error.update, "last_loss": error.last_loss}
+    return told
+
+
+def _work(
+    job: Job, folder: track.RunFolder, tracker: track.Tracker, start: train.Checkpoint | None
+) -> TrialResult:
     config = job.config
-    _limit_threads(config.site.threads)
+    _limit_threads(job)
+    _settle(job)
+    folder.write_manifest(_manifest(job))
     with job.timed("load"):
         net, tokenizer = _load(job)
     with job.timed("data"):
-        mixture = _mixture(job, tokenizer)
+        mixture = feeding.mixture(job, tokenizer)
     folder.write_truncation({name: cost.as_dict() for name, cost in mixture.rows.truncation.items()})
-    batches = _Batches(config, mixture, net.config._attn_implementation, tokenizer.pad_token_id)
+    batches = feeding.batches(job, net, tokenizer, mixture)
     summary.show_mix(mixture, config, batches.epoch(0))
     asked = scored(config, job.splits)
     with job.timed("base exam"):
-        base = _base_scores(job, net, tokenizer, asked)
+        base = base_scores(job, net, tokenizer, asked)
     net = _adapt(job, net)
 
     def log(step: int, values: dict[str, float]) -> None:
@@ -139,7 +156,7 @@ def _work(job: _Job, folder: track.RunFolder, tracker: track.Tracker) -> TrialRe
         tracker.log(step, values)
 
     with job.timed("training"):
-        fitted = _fit(job, net, batches, log)
+        fitted = _fit(job, net, batches, log, start)
     training = {**asdict(fitted), "tokens_per_s": fitted.tokens_per_s}
     if len(mixture.held_out):
         with job.timed("validation"):
@@ -150,13 +167,13 @@ def _work(job: _Job, folder: track.RunFolder, tracker: track.Tracker) -> TrialRe
         with job.timed("save"):
             _save(job, net, tokenizer, folder.path)
     with job.timed("exam"):
-        answers = {split: _ask(job, net, tokenizer, questions) for split, questions in asked.items()}
+        answers = {split: ask(job, net, tokenizer, questions) for split, questions in asked.items()}
     for split, questions in asked.items():
         folder.write_predictions(split, predictions(questions, answers[split]))
     return TrialResult(
         identity=job.identity.hash,
         folder=folder.path,
-        scores={split: _score(asked[split], answers[split]) for split in asked},
+        scores={split: score(asked[split], answers[split]) for split in asked},
         base=base,
         curves=folder.metrics(),
         truncation=folder.truncation,
@@ -166,9 +183,16 @@ def _work(job: _Job, folder: track.RunFolder, tracker: track.Tracker) -> TrialRe
     )
 
 
-def _load(job: _Job) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
+def _settle(job: Job) -> None:
+    """Choose what `auto` leaves open and see that memory suffices, before a weight is read."""
+    config = job.config
+    job.attention = model.choose_attention(config.attention, job.device, config.model.dtype)
+    job.memory = reckoning.check_memory(config, job.anatomy, job.device, job.attention[0], job.ranks)
+
+
+def _load(job: Job) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
     config, chosen = job.config, job.config.model
-    attention, reason = model.choose_attention(config.attention, job.device, chosen.dtype)
+    attention, reason = job.attention
     four_bit = config.tune.method == "qlora"
     if chosen.init == "random":
         net, tokenizer = model.scratch(
@@ -181,62 +205,12 @@ def _load(job: _Job) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
     else:
         net, tokenizer = model.load(job.where.model, attention, chosen.dtype, job.device, four_bit)
     summary.show_choices(config, job.device, str(model.describe(net)), attention, reason)
+    if job.ranks.count > 1:
+        say(f"  parallel   {job.ranks.kind}: {job.ranks.count} processes share every update")
     return net, tokenizer
 
 
-def _mixture(job: _Job, tokenizer: "PreTrainedTokenizerBase") -> data.Mixture:
-    config, settings = job.config, job.config.data
-    prepared = data.prepare(
-        data.chosen(config.mix),
-        job.where.data,
-        tokenizer,
-        model.tokenizer_fingerprint(job.where.model),
-        settings.template,
-        exam_questions=job.splits,
-        rules=data.ScreenRules(settings.near_duplicates, settings.exam_overlap),
-        cache=job.where.cache,
-    )
-    summary.show_datasets(prepared, settings.root)
-    how = data.CutOff(config.cutoff, settings.template, settings.mask_history, config.cutoff_policy)
-    return data.Mixture(
-        prepared, config.mix, how, config.epochs, config.seed, validation=config.train.validation
-    )
-
-
-@dataclass(frozen=True)
-class _Batches:
-    """How a trial's rows become batches."""
-
-    config: Config
-    mixture: data.Mixture
-    attention: str
-    pad_id: int
-
-    def epoch(self, number: int) -> data.Plan:
-        """The updates of an epoch, planned anew for each."""
-        return self.plan(self.mixture.epoch(number), number)
-
-    def plan(self, rows: Any, epoch: int = 0) -> data.Plan:
-        """Batches of some rows, in a seeded order."""
-        settings = self.config.train
-        return data.batch_plan(
-            self.mixture.rows.lengths,
-            settings.batch,
-            settings.batching,
-            self.config.seed,
-            epoch,
-            micro_batch=settings.micro_batch,
-            cutoff=self.config.cutoff,
-            chosen=rows,
-            attention=self.attention,
-        )
-
-    def collate(self, rows: Any) -> dict[str, Any]:
-        """One micro-batch as tensors."""
-        return data.collate(rows, self.pad_id, data.joins(self.config.train.batching, self.attention))
-
-
-def _adapt(job: _Job, net: "PreTrainedModel") -> "PreTrainedModel":
+def _adapt(job: Job, net: "PreTrainedModel") -> "PreTrainedModel":
     tune = job.config.tune
     tuned: PreTrainedModel = model.adapt(
         net,
@@ -244,7 +218,7 @@ def _adapt(job: _Job, net: "PreTrainedModel") -> "PreTrainedModel":
         tune.rank,
         tune.alpha,
         dropout=tune.dropout,
-        targets=TARGETS[tune.targets],
+        targets=reckoning.TARGETS[tune.targets],
         rslora=tune.rslora,
         dora=tune.dora,
         seed=job.config.seed,
@@ -253,7 +227,13 @@ def _adapt(job: _Job, net: "PreTrainedModel") -> "PreTrainedModel":
     return tuned
 
 
-def _fit(job: _Job, net: "PreTrainedModel", batches: _Batches, log: Any) -> train.FitResult:
+def _fit(
+    job: Job,
+    net: "PreTrainedModel",
+    batches: feeding.Batches,
+    log: Any,
+    start: train.Checkpoint | None,
+) -> train.FitResult:
     with tempfile.TemporaryDirectory(prefix="csft-") as scratch:
         return train.fit(
             net,
@@ -267,67 +247,38 @@ def _fit(job: _Job, net: "PreTrainedModel", batches: _Batches, log: Any) -> trai
             device=job.device,
             scratch=scratch,
             log=log,
+            checkpoints=job.checkpoints,
+            start=start,
+            meter=reckoning.meter(job.config, job.anatomy, job.device, job.ranks),
+            ranks=job.ranks,
         )
 
 
-def _ask(
-    job: _Job, net: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", questions: list[Any]
-) -> list[exam.Prediction]:
-    settings = job.config.exam
-    wrap = partial(data.user_prompt_ids, tokenizer, job.config.data.template)
-    return exam.take(
-        net,
-        tokenizer,
-        questions,
-        wrap,
-        settings.protocol,
-        prompt=settings.prompt,
-        batch_tokens=settings.batch_tokens,
-    )
-
-
-def _base_scores(
-    job: _Job, net: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", asked: Splits
-) -> dict[str, exam.Scores]:
-    """Score the untrained model, once for all trials on this base and exam."""
-    cached = track.RunFolder.open(job.where.bases / base_key(job.config, job.where, job.device, asked)[:32])
-    if cached.result() is None:
-        say("exam of the untrained model (kept for later trials)")
-        for split, questions in asked.items():
-            cached.write_predictions(split, predictions(questions, _ask(job, net, tokenizer, questions)))
-        cached.finish({"splits": list(asked)})
-    return {
-        split: exam.score({row["id"]: row["letters"] for row in cached.predictions(split)}, questions)
-        for split, questions in asked.items()
-    }
-
-
-def _score(questions: list[Any], answers: list[exam.Prediction]) -> exam.Scores:
-    return exam.score({answer.id: answer.letters for answer in answers}, questions)
-
-
-def _save(job: _Job, net: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
+def _save(job: Job, net: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
     if job.config.tune.method == "full":
         model.save(net, folder / "model", tokenizer=tokenizer)
     else:
         model.save_adapter(net, folder / "adapter")
 
 
-def _manifest(job: _Job) -> dict[str, Any]:
+def _manifest(job: Job) -> dict[str, Any]:
     return {
         "identity": job.identity.hash,
         "parts": job.identity.parts,
         "environment": track.environment(),
         "device": job.device,
+        "attention": list(job.attention),
+        "memory": job.memory,
+        "processes": job.ranks.count,
         "places": {key: str(value) for key, value in asdict(job.where).items()},
         "questions": {split: len(questions) for split, questions in job.splits.items()},
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "started": job.started,
     }
 
 
-def _limit_threads(threads: int) -> None:
+def _limit_threads(job: Job) -> None:
     import torch
 
     # Only Linux tells which cores this process may use.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(threads or cores)
+    torch.set_num_threads(job.config.site.threads or job.ranks.threads(cores))

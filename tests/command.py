@@ -3,13 +3,16 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from csft.track import RunFolder
 
 LIMIT_S = 900
+PROGRAM = ("-m", "csft.run")
+TWO_PROCESSES = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *PROGRAM)
 
 
 @dataclass(frozen=True)
@@ -25,17 +28,42 @@ class Done:
         return [RunFolder(path.parent) for path in sorted((self.output / study).glob("*/result.json"))]
 
 
-def run(*words: str, output: Path, cache: Path, env: Mapping[str, str] | None = None) -> Done:
+def run(
+    *words: str,
+    output: Path,
+    cache: Path,
+    env: Mapping[str, str] | None = None,
+    program: Sequence[str] = PROGRAM,
+) -> Done:
     """Run `python -m csft.run` with `words`; it writes under `output` and caches under `cache` alone."""
+    return finish(start(*words, output=output, cache=cache, env=env, program=program), output)
+
+
+def finish(process: "subprocess.Popen[str]", output: Path) -> Done:
+    """Wait for a started command."""
+    try:
+        out, err = process.communicate(timeout=LIMIT_S)
+    finally:
+        process.kill()  # nothing is left behind where waiting failed
+    return Done(process.returncode, out, err, output)
+
+
+def start(
+    *words: str,
+    output: Path,
+    cache: Path,
+    env: Mapping[str, str] | None = None,
+    program: Sequence[str] = PROGRAM,
+    **how: Any,
+) -> "subprocess.Popen[str]":
+    """Start the command and do not wait; `how` goes to Popen."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("WANDB_", "CSFT_"))}
-    settings = {**kept, "CSFT_CACHE": str(cache), "PYTHONWARNINGS": "ignore", **(env or {})}
-    done = subprocess.run(
-        [sys.executable, "-m", "csft.run", *words, f"output={output}"],
-        capture_output=True,
+    return subprocess.Popen(
+        [sys.executable, *program, *words, f"output={output}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=LIMIT_S,
-        check=False,
-        env=settings,
+        env={**kept, "CSFT_CACHE": str(cache), "PYTHONWARNINGS": "ignore", **(env or {})},
         cwd=Path(__file__).resolve().parents[1],
+        **how,
     )
-    return Done(done.returncode, done.stdout, done.stderr, output)

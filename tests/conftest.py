@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+# As in csft/run.py, and read when torch loads: with anything else on the machine, threads that spin while
+# they wait make tests take many times as long.
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+
 os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

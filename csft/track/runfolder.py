@@ -6,6 +6,7 @@ outputs/<study>/<name>/
     metrics.jsonl             one line per logged step, flushed as it is written
     truncation.json           what the cut-off removed, per dataset
     predictions-<split>.jsonl one line per exam question
+    failure.json              why an unfinished trial ended, if it had the time to say
     result.json               written last: the scores, and a checksum of each file above
 """
 
@@ -25,7 +26,7 @@ from csft.track.lines import ends_torn, latest, read_lines
 from csft.track.values import clean, numbers, plain, secrets
 
 CONFIG, MANIFEST, METRICS = "config.yaml", "manifest.json", "metrics.jsonl"
-TRUNCATION, RESULT, LOCK = "truncation.json", "result.json", ".lock"
+TRUNCATION, RESULT, FAILURE, LOCK = "truncation.json", "result.json", "failure.json", ".lock"
 
 
 class RunFolder:
@@ -116,12 +117,14 @@ class RunFolder:
     def rewind(self, step: int | None = None) -> None:
         """Forget the rows after `step`, where the trial goes on from a checkpoint; all of them without one.
 
+        Why an earlier attempt failed is forgotten too.
         Called before a tracker starts, so that it shows no step twice.
         """
         kept = [] if step is None else [row for row in self.metrics() if row["step"] <= step]
         text = "".join(json.dumps(plain(row), ensure_ascii=False) + "\n" for row in kept)
         if (self.path / METRICS).exists():
             write_text(self.path / METRICS, text)
+        (self.path / FAILURE).unlink(missing_ok=True)
         self._torn = False
 
     def write_predictions(self, split: str, predictions: Iterable[Mapping[str, Any]]) -> None:
@@ -140,6 +143,14 @@ class RunFolder:
         """Write result.json: the trial is finished, and the other files are what they are now."""
         files = {path.name: hash_file(path) for path in self._files()}
         write_json(self.path / RESULT, {"result": clean(plain(result)), "files": files})
+
+    def fail(self, failure: Mapping[str, Any]) -> None:
+        """Write failure.json: why the trial ended, as a study reads it; a later attempt takes it away."""
+        write_json(self.path / FAILURE, clean(plain(failure)))
+
+    def failure(self) -> dict[str, Any] | None:
+        """Give what `fail` stored, or None."""
+        return self._json(FAILURE) if (self.path / FAILURE).exists() else None
 
     def result(self) -> dict[str, Any] | None:
         """Give what `finish` stored, or None if the trial is unfinished or `damage` names something."""

@@ -1,18 +1,49 @@
-"""The training room: one call that fine-tunes a network on rows of token ids."""
+"""The training room: one call that fine-tunes a network on rows of token ids, and can go on after a kill.
 
+What it will need is reckoned beforehand (`check_fits`), how it runs is measured meanwhile (`Meter`).
+"""
+
+import importlib
 from typing import TYPE_CHECKING, Any
+
+from csft.train.capacity import capacity
+from csft.train.checkpoints import Checkpoint, Checkpoints
+from csft.train.fitting import check_fits
+from csft.train.peaks import device_peak
+from csft.train.speed import Meter, training_cost
+from csft.train.workload import Workload
 
 if TYPE_CHECKING:
     from csft.train.loop import FitResult, Rows, fit
-    from csft.train.loss import validation_loss
+    from csft.train.loss import loss_positions, validation_loss
 
-__all__ = ["FitResult", "Rows", "fit", "validation_loss"]
+_HEAVY = {
+    "FitResult": "loop",
+    "Rows": "loop",
+    "fit": "loop",
+    "loss_positions": "loss",
+    "validation_loss": "loss",
+}
+
+__all__ = [
+    "Checkpoint",
+    "Checkpoints",
+    "FitResult",
+    "Meter",
+    "Rows",
+    "Workload",
+    "capacity",
+    "check_fits",
+    "device_peak",
+    "fit",
+    "loss_positions",
+    "training_cost",
+    "validation_loss",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Load torch and transformers on first use alone."""
-    if name in __all__:
-        from csft.train import loop, loss
-
-        return getattr(loss if name == "validation_loss" else loop, name)
+    if name in _HEAVY:
+        return getattr(importlib.import_module(f"csft.train.{_HEAVY[name]}"), name)
     raise AttributeError(f"module 'csft.train' has no attribute {name!r}")

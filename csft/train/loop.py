@@ -1,43 +1,32 @@
 """Fine-tuning through transformers' Trainer, fed with planned updates."""
 
 import math
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from signal import Signals
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
-from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments, set_seed
+from torch.utils.data import DataLoader, Subset
+from transformers import PreTrainedModel, Trainer, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback
 
 from csft.config import Train
-from csft.console import bar
-from csft.errors import TrainingError
+from csft.console import say
+from csft.errors import DivergedError, StoppedError, TrainingError
+from csft.ranks import ALONE, Ranks
+from csft.train import optimizers, schedules
+from csft.train.checkpoints import Checkpoint, Checkpoints
+from csft.train.keeping import FitResult, Keeper, restore_weights
 from csft.train.loss import label_loss, runs_head_alone
-from csft.train.updates import Collate, EpochPlan, Epochs, Rows, Updates
+from csft.train.progress import Log, Progress
+from csft.train.sharding import in_forward, reseed, spread, sum_gradients, whole
+from csft.train.speed import Meter
+from csft.train.stopping import StopRequest, stop_requests
+from csft.train.updates import Collate, EpochPlan, Epochs, Rows, Update, Updates
 
 __all__ = ["FitResult", "Rows", "fit"]
 
-Log = Callable[[int, dict[str, float]], None]
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """What training did. Losses are means over the trained tokens of one update."""
-
-    updates: int
-    tokens: int  # seen, padding not counted
-    trained_tokens: int  # with a label
-    seconds: float
-    first_loss: float
-    last_loss: float
-
-    @property
-    def tokens_per_s(self) -> float:
-        """Tokens per second, padding not counted."""
-        return self.tokens / self.seconds if self.seconds else 0.0
+LESS_MEMORY = "Lower train.micro_batch or cutoff, set train.gradient_checkpointing=true, or take tune=lora."
 
 
 def fit(
@@ -53,40 +42,59 @@ def fit(
     device: str,
     scratch: str,
     log: Log,
+    checkpoints: Checkpoints | None = None,
+    start: Checkpoint | None = None,
+    meter: Meter | None = None,
+    ranks: Ranks = ALONE,
 ) -> FitResult:
-    """Train `net` in place.
+    """Train `net` in place, from a checkpoint where `start` gives one of this same training.
 
     `epoch_plan(epoch)` gives the micro-batches of each update and `collate` their tensors. After every update
-    `log(step, values)` gets `train/loss`, `train/lr`, `train/grad_norm` and `train/epoch`; `scratch` is a
-    folder the Trainer may write to. Raises TrainingError when the loss is not finite or there is nothing to
-    train on.
+    `log(step, values)` gets `train/loss`, `train/lr`, `train/grad_norm`, `train/epoch` and what `meter`
+    measures; `scratch` is a folder the Trainer may write to. Several processes (`ranks`) call it alike; under
+    fsdp only the first one's `net` holds weights afterwards. Raises DivergedError when a loss or gradient is
+    not finite, StoppedError after SIGTERM or Ctrl-C, both with the state kept; TrainingError when there is
+    nothing to train on or no memory to do it in.
     """
     set_seed(seed)
-    use_cache = net.config.use_cache
-    if settings.gradient_checkpointing:
-        net.gradient_checkpointing_enable()
+    keeper = Keeper(checkpoints, start, settings, device, ranks)
     plan = Epochs(epoch_plan, epochs)
-    updates = Updates(rows, plan, collate)
-    if not len(updates):
+    if not len(plan):
         raise TrainingError("mix: no record with a trained token is left; add datasets or raise cutoff.")
-    loop = _Loop(
-        model=net,
-        args=_arguments(settings, lr=lr, seed=seed, device=device, scratch=scratch, updates=len(updates)),
-        train_dataset=updates,
-        callbacks=[_Progress(log, plan)],
-    )
-    loop.remove_callback(PrinterCallback)
-    started = time.perf_counter()
-    loop.train()
-    net.config.use_cache = use_cache  # the Trainer changed what the checkpoint's own config says
-    return FitResult(
-        updates=len(updates),
-        tokens=loop.tokens,
-        trained_tokens=loop.trained_tokens,
-        seconds=time.perf_counter() - started,
-        first_loss=loop.losses[0],
-        last_loss=loop.losses[-1],
-    )
+    updates = Updates(rows, plan, collate, keeper.done.halvings, ranks)
+    if len(updates) > keeper.done.updates:
+        progress = Progress(log, plan, keeper, meter or Meter(device))
+        left = len(updates) - keeper.done.updates
+        arguments = _arguments(settings, lr=lr, seed=seed, device=device, scratch=scratch, updates=left)
+        with spread(net, ranks) as trained:
+            _train(_Loop(trained, updates, settings, arguments, keeper=keeper, progress=progress))
+    elif start:
+        restore_weights(start, net)
+    return keeper.done
+
+
+def _train(loop: "_Loop") -> None:
+    """Do the updates that are left; whatever ends them early, the state before it is kept."""
+    keeper, net = loop.keeper, loop.net
+    if loop.settings.gradient_checkpointing:
+        net.gradient_checkpointing_enable()
+    try:
+        with stop_requests() as loop.stop:
+            loop.train()
+    except _AskedError as asked:
+        kept = keeper.keep()
+        place = kept.folder if kept else None
+        raise StoppedError(asked.args[0], keeper.done.updates, len(loop.updates), place) from None
+    except DivergedError:
+        if keeper.finite():
+            keeper.keep()
+        raise
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(f"The memory of {loop.args.device} is full ({error}). {LESS_MEMORY}") from error
+    finally:
+        net.config.use_cache = loop.use_cache
+        loop.progress.close()
+    keeper.keep()
 
 
 def _arguments(
@@ -96,11 +104,7 @@ def _arguments(
         output_dir=scratch,
         max_steps=updates,
         learning_rate=lr,
-        lr_scheduler_type=settings.schedule,
-        warmup_steps=math.ceil(updates * settings.warmup),
-        weight_decay=settings.weight_decay,
         max_grad_norm=settings.clip,
-        optim="adamw_torch",
         seed=seed,
         logging_steps=1,
         logging_nan_inf_filter=False,
@@ -108,74 +112,119 @@ def _arguments(
         report_to=[],
         disable_tqdm=True,
         remove_unused_columns=False,
+        average_tokens_across_devices=False,  # an update knows the tokens of all processes
         use_cpu=device == "cpu",
     )
 
 
-class _Loop(Trainer):
-    """The Trainer with one change: what it takes for a batch is a whole update."""
+class _AskedError(Exception):
+    """Someone asked to stop; carries the signal."""
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.tokens = self.trained_tokens = 0
-        self.losses: list[float] = []
-        self._head_alone = runs_head_alone(self.model)
+
+class _Loop(Trainer):
+    """The Trainer, with a whole update for what it takes for a batch, from wherever a checkpoint left off."""
+
+    def __init__(
+        self,
+        net: PreTrainedModel,
+        updates: Updates,
+        settings: Train,
+        arguments: TrainingArguments,
+        *,
+        keeper: Keeper,
+        progress: Progress,
+    ) -> None:
+        self.use_cache = net.config.use_cache  # the Trainer changes what the checkpoint's own config says
+        left = Subset(updates, range(keeper.done.updates, len(updates)))
+        super().__init__(model=net, args=arguments, train_dataset=left, callbacks=[progress, keeper])
+        self.remove_callback(PrinterCallback)
+        self.net, self.updates, self.settings = net, updates, settings
+        self.keeper, self.progress = keeper, progress
+        self.stop = StopRequest()
+        self.ranks, self._seed = updates.ranks, arguments.seed
+        self._label_loss = in_forward(net, label_loss, self.ranks) if runs_head_alone(net) else None
 
     def get_train_dataloader(self) -> "DataLoader[Any]":
         return DataLoader(self.train_dataset, batch_size=None, shuffle=False)
 
+    def create_optimizer(self, model: Any = None) -> Any:
+        if self.optimizer is None:
+            rate, decay = self.args.learning_rate, self.settings.weight_decay
+            self.optimizer: Any = optimizers.build(model or self.model, self.settings.optimizer, rate, decay)
+        return self.optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        if self.lr_scheduler is None:
+            chosen, total = self.settings, len(self.updates)  # of all, not of those that are left
+            self.lr_scheduler: Any = schedules.build(
+                optimizer or self.optimizer, chosen.schedule, total, chosen.warmup, chosen.decay
+            )
+        return self.lr_scheduler
+
     def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         model.train()
+        reseed(self.ranks, self._seed, self.keeper.done.updates, each=True)  # of dropout
+        while True:
+            try:
+                total = self._accumulate(model, inputs)
+                break
+            except torch.OutOfMemoryError as error:
+                if self.ranks.count > 1:
+                    raise  # the other processes are in the middle of a pass
+                full = str(error)
+            # Out of the handler, whose traceback held the tensors that filled the memory.
+            inputs = self._halved(inputs, full)
+        reseed(self.ranks, self._seed, self.keeper.done.updates, each=False)  # of stochastic rounding
+        self.ranks.sum(total)
+        sum_gradients(model.parameters(), self.ranks)
+        self._check("loss", float(total))
+        self.keeper.doing(float(total), inputs["counts"])
+        return total
+
+    def _accumulate(self, model: nn.Module, update: Update) -> Tensor:
+        """Forward and backward of every micro-batch; the sum is the update's loss."""
         total = torch.zeros((), device=self.args.device)
-        for micro_batch in inputs["micro_batches"]:
+        for micro_batch in update["micro_batches"]:
+            if asked := self.ranks.highest(self.stop.signal or 0):
+                raise _AskedError(Signals(asked))
             ready = self._prepare_inputs(micro_batch)
             with self.compute_loss_context_manager():
-                loss = self._loss(model, ready, inputs["trained_tokens"])
+                loss = self._loss(model, ready, update["counts"].trained_tokens)
             self.accelerator.backward(loss)
             total += loss.detach()
-        self._note(float(total), inputs)
         return total
 
     def _loss(self, model: nn.Module, micro_batch: dict[str, Tensor], trained_tokens: int) -> Tensor:
-        if self._head_alone:
-            return label_loss(model, micro_batch, trained_tokens)
+        if self._label_loss:
+            return self._label_loss(micro_batch, trained_tokens)
         total = torch.tensor(trained_tokens, device=self.args.device)
         ready = {**micro_batch, "use_cache": False}  # as in label_loss
         loss: Tensor = self.compute_loss(model, ready, num_items_in_batch=total)
         return loss
 
-    def _note(self, loss: float, update: Any) -> None:
-        if not math.isfinite(loss):
-            last = f"; the last finite loss was {self.losses[-1]:.4g}" if self.losses else ""
-            raise TrainingError(f"The loss is {loss} at update {len(self.losses) + 1}{last}. Lower lr.")
-        self.losses.append(loss)
-        self.tokens += update["tokens"]
-        self.trained_tokens += update["trained_tokens"]
+    def _halved(self, update: Update, full: str) -> Update:
+        """The same update in micro-batches of half the size, which stays so for those that follow."""
+        self.updates.halvings += 1
+        again = self.updates[self.keeper.done.updates]
+        if len(again["micro_batches"]) == len(update["micro_batches"]):
+            raise TrainingError(
+                f"One record alone fills the memory of {self.args.device} ({full}). {LESS_MEMORY}"
+            )
+        say(f"the memory of {self.args.device} is full: micro-batches are halved, updates stay ({full})")
+        self.keeper.done.halvings = self.updates.halvings
+        self.model.zero_grad()
+        torch.cuda.empty_cache()
+        return again
+
+    def _clip_grad_norm(self, model: nn.Module) -> Any:
+        norm = whole(super()._clip_grad_norm(model))
+        self._check("gradient norm", float(norm))  # before it reaches a weight
+        return norm
+
+    def _check(self, what: str, value: float) -> None:
+        done = self.keeper.done
+        if not math.isfinite(value):
+            raise DivergedError(what, value, done.updates + 1, done.last_loss if done.updates else None)
 
     def floating_point_ops(self, inputs: Any) -> int:
         return 0  # the Trainer's estimate reads one batch's ids; an update holds several
-
-
-class _Progress(TrainerCallback):
-    """A bar for a person, and every update's numbers for the run folder."""
-
-    def __init__(self, log: Log, plan: Epochs) -> None:
-        self.log, self.plan = log, plan
-        self.bar = bar("training", "update", len(plan))
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **objects: Any) -> None:
-        if "loss" not in logs:
-            return  # the summary at the end
-        step = state.global_step
-        values = {
-            "train/loss": float(logs["loss"]),
-            "train/lr": float(logs["learning_rate"]),
-            "train/grad_norm": float(logs["grad_norm"]),
-            "train/epoch": self.plan.passed(step),
-        }
-        self.log(step, values)
-        self.bar.set_postfix(loss=f"{values['train/loss']:.3f}", refresh=False)
-        self.bar.update(step - self.bar.n)
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **objects: Any) -> None:
-        self.bar.close()

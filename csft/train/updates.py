@@ -5,17 +5,19 @@ update are settled here and the loop has no arithmetic of its own. A plan names,
 micro-batches, their rows, and the records of each row (most often one):
 
     plan    [[[[7], [2]], [[9], [4]]], [[[1, 8], [3]], [[0]]]]
-    item 0  {micro_batches: [tensors of 7 and 2, of 9 and 4], trained_tokens: 57, tokens: 80}
+    item 0  {micro_batches: [tensors of 7 and 2, of 9 and 4], counts: (80 tokens, 57 of them trained on, …)}
 """
 
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import Any, Protocol, TypedDict
+from typing import Any, NamedTuple, Protocol, TypedDict
 
-from torch import Tensor
+from torch import Tensor, full_like
 from torch.utils.data import Dataset
+
+from csft.ranks import ALONE, Ranks
 
 IGNORED = -100  # label of a position that is not trained on (torch's cross-entropy convention)
 
@@ -41,12 +43,27 @@ class Rows(Protocol):
     def __getitem__(self, index: int, /) -> Record: ...
 
 
+class Counts(NamedTuple):
+    """What an update consists of, padding not counted; of several processes, in all of them together."""
+
+    tokens: int
+    trained_tokens: int  # with a label
+    squares: int  # squared lengths of its records: what attention's work grows with
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> "Counts":
+        """Count records as training sees them."""
+        lengths = [len(record["input_ids"]) for record in records]
+        # A label is predicted from the position before it, so position 0 is never trained on.
+        trained = sum(label != IGNORED for record in records for label in record["labels"][1:])
+        return cls(sum(lengths), trained, sum(length**2 for length in lengths))
+
+
 class Update(TypedDict):
-    """The micro-batches of one optimiser step and how many of their tokens are trained on."""
+    """The micro-batches of one optimiser step; of several processes each has its own."""
 
     micro_batches: list[dict[str, Tensor]]
-    trained_tokens: int
-    tokens: int  # padding not counted
+    counts: Counts
 
 
 class Epochs:
@@ -77,19 +94,40 @@ class Epochs:
 class Updates(Dataset[Update]):
     """A planned sequence of updates over rows."""
 
-    def __init__(self, rows: Rows, plan: Plans, collate: Collate) -> None:
-        self.rows, self.plan, self.collate = rows, plan, collate
+    def __init__(
+        self, rows: Rows, plan: Plans, collate: Collate, halvings: int = 0, ranks: Ranks = ALONE
+    ) -> None:
+        self.rows, self.plan, self.collate, self.halvings = rows, plan, collate, halvings
+        self.ranks = ranks
 
     def __len__(self) -> int:
         return len(self.plan)
 
     def __getitem__(self, index: int) -> Update:
         planned = self.plan[index]
+        for _ in range(self.halvings):
+            planned = [half for micro_batch in planned for half in halves(micro_batch)]
         micro_batches = [[[self.rows[at] for at in row] for row in micro_batch] for micro_batch in planned]
         records = [record for micro_batch in micro_batches for row in micro_batch for record in row]
-        return Update(
-            micro_batches=[self.collate(micro_batch) for micro_batch in micro_batches],
-            # A label is predicted from the position before it, so position 0 is never trained on.
-            trained_tokens=sum(label != IGNORED for record in records for label in record["labels"][1:]),
-            tokens=sum(len(record["input_ids"]) for record in records),
-        )
+        return Update(micro_batches=self._share(micro_batches), counts=Counts.of(records))
+
+    def _share(self, micro_batches: list[list[list[Record]]]) -> list[dict[str, Tensor]]:
+        """Every `count`-th micro-batch, and a row without labels where other processes have one more.
+
+        Under fsdp a layer's weights are gathered from all processes, so all must compute it as often.
+        """
+        mine = [self.collate(one) for one in micro_batches[self.ranks.rank :: self.ranks.count]]
+        if len(mine) * self.ranks.count < len(micro_batches):
+            row = self.collate(micro_batches[0][:1])
+            mine.append({**row, "labels": full_like(row["labels"], IGNORED)})
+        return mine
+
+
+def halves(micro_batch: Sequence[Sequence[int]]) -> list[Sequence[Sequence[int]]]:
+    """Split a micro-batch by its rows, a single row by its records; a single record stays as it is."""
+    if len(micro_batch) > 1:
+        middle = (len(micro_batch) + 1) // 2
+        return [micro_batch[:middle], micro_batch[middle:]]
+    (row,) = micro_batch
+    middle = (len(row) + 1) // 2
+    return [[row[:middle]], [row[middle:]]] if len(row) > 1 else [micro_batch]

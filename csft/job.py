@@ -1,0 +1,61 @@
+"""One trial that has to be run: what was settled before anything heavy is loaded."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from csft import reckoning, track, train
+from csft.anatomy import Anatomy
+from csft.config import Config
+from csft.identity import Identity
+from csft.places import Places
+from csft.ranks import ALONE, Ranks
+from csft.splits import Splits
+
+
+@dataclass
+class Job:
+    """Settings, places and identity of a trial, and how long its stages took."""
+
+    config: Config
+    where: Places
+    device: str
+    splits: Splits
+    identity: Identity
+    ranks: Ranks = ALONE
+    seconds: dict[str, float] = field(default_factory=dict)
+    started: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+    attention: tuple[str, str] = ("", "")  # the implementation's name in transformers, and why
+    memory: str = ""  # the plan of it, as printed
+
+    @property
+    def name(self) -> str:
+        """`full-c512-e3-lr0.002-lora-s42-1a2b3c4d`: for people; the identity decides."""
+        c = self.config
+        words = [c.mix.name, f"c{c.cutoff}", f"e{c.epochs:g}", f"lr{c.lr:g}", c.tune.method, f"s{c.seed}"]
+        return "-".join([*words, self.identity.hash[:8]])
+
+    @cached_property
+    def anatomy(self) -> Anatomy:
+        """The sizes of the model, read without its weights."""
+        return reckoning.anatomy(self.config, self.where.model)
+
+    @property
+    def folder(self) -> track.RunFolder:
+        """What the trial leaves behind; made when it is opened."""
+        return track.RunFolder(self.where.study / self.name)
+
+    @property
+    def checkpoints(self) -> train.Checkpoints:
+        """Where training is kept while the trial is not finished."""
+        keep = self.config.train.keep_checkpoints
+        return train.Checkpoints(self.folder.path / "checkpoints", self.identity.hash, keep)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Note how long a stage takes, in seconds."""
+        started = time.perf_counter()
+        yield
+        self.seconds[stage] = round(time.perf_counter() - started, 3)

@@ -1,0 +1,169 @@
+"""When a training's state is kept, and what belongs to it: killed anywhere, it goes on as if it never was."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+
+from csft.config import Train
+from csft.console import say
+from csft.errors import TrainingError
+from csft.ranks import ALONE, Ranks
+from csft.train import optimizers, randomness
+from csft.train.checkpoints import Checkpoint, Checkpoints, Parts
+from csft.train.sharding import for_leader, local, sliced
+from csft.train.updates import Counts
+
+WEIGHTS, OPTIMIZER, RANDOM = "weights", "optimizer", "random"  # the files of a checkpoint
+
+
+@dataclass
+class FitResult:
+    """What training has done up to its last finished update, the time before a kill included.
+
+    Losses are means over the trained tokens of one update.
+    """
+
+    updates: int = 0
+    tokens: int = 0  # seen, padding not counted
+    trained_tokens: int = 0  # with a label
+    seconds: float = 0.0
+    first_loss: float = 0.0
+    last_loss: float = 0.0
+    halvings: int = 0  # times the micro-batch was halved because the GPU's memory was full
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Tokens per second, padding not counted."""
+        return self.tokens / self.seconds if self.seconds else 0.0
+
+
+class Keeper(TrainerCallback):
+    """Restores a checkpoint before the first update and writes one when it is due.
+
+    It must come after the callback that logs: a checkpoint of update n is written when row n is. Of several
+    processes the first one writes it, so all have to come here at the same update.
+    """
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints | None,
+        start: Checkpoint | None,
+        settings: Train,
+        device: str,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        self.checkpoints, self.start, self.settings, self.device = checkpoints, start, settings, device
+        self.ranks = ranks
+        self.done = FitResult(**start.state["done"]) if start else FitResult()
+        self._kept_at, self._kept_update = time.monotonic(), self.done.updates
+        self._parts: dict[str, Any] = {}  # net, optimiser and schedule, once the Trainer has made them
+        self._random = randomness.take(device)
+        self.loss, self.counts = 0.0, Counts(0, 0, 0)  # of the update at work, or just done
+        self._since = time.perf_counter()
+
+    def doing(self, loss: float, counts: Counts) -> None:
+        """Note what the update at work consists of; it counts when its step is done."""
+        self.loss, self.counts = loss, counts
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        """Restore, once the Trainer has built everything."""
+        if self._parts:
+            return
+        net, optimizer, schedule = given["model"], given["optimizer"], given["lr_scheduler"]
+        optimizer = getattr(optimizer, "optimizer", optimizer)  # accelerate wraps it
+        self._parts = {"net": net, "optimizer": optimizer, "schedule": schedule}
+        # Not before: making the loader has drawn a random number.
+        if self.start:
+            restore(self.start, net, optimizer, schedule, self.device)
+        self._random = randomness.take(self.device)
+        self._since = time.perf_counter()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        """Count the update that is done."""
+        done, now = self.done, time.perf_counter()
+        done.first_loss = done.first_loss if done.updates else self.loss
+        done.last_loss = self.loss
+        done.updates += 1
+        done.tokens += self.counts.tokens
+        done.trained_tokens += self.counts.trained_tokens
+        done.seconds += now - self._since
+        self._since = now
+
+    def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        """Write a checkpoint when it is due."""
+        if "loss" not in given["logs"]:
+            return  # the Trainer's summary at the end
+        self._random = randomness.take(self.device)
+        if self.ranks.any(self._due()):
+            self.keep()
+
+    def keep(self) -> Checkpoint | None:
+        """Write the state after the last finished update; a full disk is said and costs no training."""
+        if self.checkpoints is None or not self._parts or not self.done.updates:
+            return None
+        self._kept_at, self._kept_update = time.monotonic(), self.done.updates
+        net, optimizer = self._parts["net"], self._parts["optimizer"]
+        tensors, values = optimizers.state_tensors(optimizer, net)
+        parts = {
+            WEIGHTS: self._gathered(trained_weights(net)),
+            OPTIMIZER: self._gathered(tensors),
+            RANDOM: self._random.tensors,
+        }
+        state = {
+            "done": asdict(self.done),
+            "optimizer": values,
+            "schedule": self._parts["schedule"].state_dict(),
+            "random": self._random.values,
+        }
+        return self.ranks.agree(self._save(self.checkpoints, parts, state) if self.ranks.leads else None)
+
+    def _save(self, checkpoints: Checkpoints, parts: Parts, state: dict[str, Any]) -> Checkpoint | None:
+        try:
+            return checkpoints.save(self.done.updates, parts, state)
+        except OSError as error:
+            what = f"the checkpoint of update {self.done.updates} could not be written"
+            say(f"{what} ({error}); training goes on")
+            return None
+
+    def _gathered(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """What all processes hold together, in the first one alone."""
+        each = ((name, for_leader(tensor, self.ranks)) for name, tensor in tensors.items())
+        return {name: tensor for name, tensor in each if tensor is not None}
+
+    def finite(self) -> bool:
+        """Tell whether every trained weight is a finite number."""
+        weights = trained_weights(self._parts["net"]).values() if self._parts else ()
+        return not self.ranks.any(not all(bool(torch.isfinite(local(weight)).all()) for weight in weights))
+
+    def _due(self) -> bool:
+        updates, minutes = self.settings.checkpoint_updates, self.settings.checkpoint_minutes
+        if updates is not None and self.done.updates - self._kept_update >= updates:
+            return True
+        return minutes is not None and time.monotonic() - self._kept_at >= 60 * minutes
+
+
+def trained_weights(net: Any) -> dict[str, torch.Tensor]:
+    """The weights that training moves, by name; tied ones once."""
+    return {name: weight.detach() for name, weight in net.named_parameters() if weight.requires_grad}
+
+
+def restore(start: Checkpoint, net: Any, optimizer: Any, schedule: Any, device: str) -> None:
+    """Put a checkpoint's state into what was built anew."""
+    restore_weights(start, net)
+    optimizers.load_state(optimizer, net, start.tensors(OPTIMIZER), start.state["optimizer"])
+    schedule.load_state_dict(start.state["schedule"])
+    randomness.put_back(start.tensors(RANDOM), start.state["random"], device)
+
+
+def restore_weights(start: Checkpoint, net: Any) -> None:
+    """Put a checkpoint's weights into a net of the same names and shapes."""
+    kept, ours = start.tensors(WEIGHTS), trained_weights(net)
+    if kept.keys() != ours.keys():
+        raise TrainingError(f"{start.folder} holds other weights: {sorted(kept.keys() ^ ours.keys())[:4]}.")
+    with torch.no_grad():
+        for name, weight in ours.items():
+            weight.copy_(sliced(kept[name], weight))

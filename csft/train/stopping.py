@@ -1,0 +1,47 @@
+"""A request to stop, from a person (Ctrl-C) or a scheduler (SIGTERM), heeded between two micro-batches."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from csft.ranks import leads
+
+ASKED = b"\ncsft: stopping after this micro-batch, the state is kept; once more stops at once\n"
+
+
+class StopRequest:
+    """Holds the signal that asked, if one did."""
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+
+
+@contextmanager
+def stop_requests() -> Iterator[StopRequest]:
+    """Turn the first SIGINT or SIGTERM into a request; the second acts as if nothing were installed.
+
+    Only the main thread may install handlers: elsewhere nothing is ever requested.
+    """
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def note(number: int, frame: FrameType | None) -> None:
+        request.signal = signal.Signals(number)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        if leads():
+            os.write(2, ASKED)  # print may be in the middle of a line of its own
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
