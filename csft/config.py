@@ -234,7 +234,7 @@ class Config:
     epochs: float = number(3.0, "a number of epochs above 0", lambda v: v > 0)
     lr: float = number(2e-5, "a number above 0, such as 2e-5", lambda v: v > 0)
     seed: int = setting(42, "a whole number from 0 to 4294967295", lambda v: 0 <= v < 2**32)
-    attention: str = choice("auto", "auto", "flash", "sdpa", "eager")
+    attention: str = choice("auto", "auto", "flash", "varlen", "sdpa", "eager")
     output: str = "outputs"  # everything is written under it
     site: Site = field(default_factory=Site)
     parallel: Parallel = field(default_factory=Parallel)

@@ -62,9 +62,13 @@ class Batches:
 
     def collate(self, rows: Any) -> dict[str, Any]:
         """One micro-batch as tensors."""
-        return data.collate(rows, self.pad_id, data.joins(self.config.train.batching, self.attention))
+        joined = data.joins(self.config.train.batching, self.attention)
+        return data.collate(rows, self.pad_id, joined, self.attention)
 
 
 def batches(job: Job, net: Any, tokenizer: Any, mixture: data.Mixture) -> Batches:
-    """The batches of a mixture for this net."""
-    return Batches(job.config, mixture, net.config._attn_implementation, tokenizer.pad_token_id)
+    """The batches of a mixture for this net; ModelError where it mixes up the records of a row."""
+    made = Batches(job.config, mixture, net.config._attn_implementation, tokenizer.pad_token_id)
+    if job.config.train.batching in data.SHARED_ROWS:
+        model.check_apart(net, made.collate)
+    return made

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from csft.data.alpaca import Alpaca
-    from csft.data.batches import Plan, batch_plan, collate, joins, waste
+    from csft.data.batches import SHARED_ROWS, Plan, batch_plan, collate, joins, waste
     from csft.data.catalog import DATASETS
     from csft.data.encoding import encode
     from csft.data.mix import chosen, draw
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DATASETS",
+    "SHARED_ROWS",
     "TEMPLATES",
     "Alpaca",
     "CutOff",
@@ -49,7 +50,7 @@ __all__ = [
 # No public name may equal a module's name: importing the module would put it in the function's place.
 _HOMES = {
     "alpaca": ("Alpaca",),
-    "batches": ("Plan", "batch_plan", "collate", "joins", "waste"),
+    "batches": ("SHARED_ROWS", "Plan", "batch_plan", "collate", "joins", "waste"),
     "catalog": ("DATASETS",),
     "encoding": ("encode",),
     "mix": ("chosen", "draw"),

@@ -15,8 +15,8 @@ it has in the other modes, and an epoch has as many fewer updates: compare learn
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
-from typing import TYPE_CHECKING
+from itertools import accumulate, chain, pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,8 @@ from csft.errors import SettingError
 if TYPE_CHECKING:
     import torch
 
-MODES = ("grouped", "padded", "packed", "best_fit")
+SHARED_ROWS = ("packed", "best_fit")  # several records in a row
+MODES = ("grouped", "padded", *SHARED_ROWS)
 GROUP = 50  # updates sorted together by length: enough to find like lengths, few enough to stay random
 
 Record = Mapping[str, Sequence[int]]
@@ -103,10 +104,10 @@ def batch_plan(
 def joins(mode: str, attention: str) -> bool:
     """Whether a micro-batch is computed as one row.
 
-    Flash-attention (`attention="flash..."`) tells records apart only in a row that is computed alone, so it
-    gets best_fit's micro-batches joined.
+    Flash-attention (`attention="flash_attention_…"`) tells records apart only in a row that is computed
+    alone, and `"sdpa_varlen"` needs no padding, so best_fit's micro-batches are joined for both.
     """
-    return mode == "packed" or (mode == "best_fit" and attention.startswith("flash"))
+    return mode == "packed" or (mode == "best_fit" and attention.startswith(("flash", "sdpa_varlen")))
 
 
 def _check(batch: int, mode: str, micro_batch: int | None) -> None:
@@ -139,11 +140,15 @@ def waste(lengths: NDArray[np.integer] | Sequence[int], plan: Plan) -> float:
     return 1.0 - float(rows.sum() / max(computed.sum(), 1))
 
 
-def collate(rows: Sequence[Sequence[Record]], pad_id: int, joined: bool = False) -> dict[str, "torch.Tensor"]:
+def collate(
+    rows: Sequence[Sequence[Record]], pad_id: int, joined: bool = False, attention: str = "sdpa"
+) -> dict[str, Any]:
     """Rows of records to `input_ids`, `labels` and `attention_mask` or `position_ids`, each [rows, longest].
 
-    Padding is on the right. Where a row holds several records, positions tell them apart, 0 on padding, and
-    there is no mask. A record's first label is masked: what stands before it is another record.
+    Padding is on the right. Where a row holds several records or is joined, positions tell them apart, 0 on
+    padding, and there is no mask. A record's first label is masked: what stands before it is another record.
+    For the packages of flash-attention (`attention="flash_attention_…"`) a row computed alone says where its
+    records begin and end: left to itself transformers asks the GPU, and waits for it, in every layer.
     """
     import torch
 
@@ -157,7 +162,21 @@ def collate(rows: Sequence[Sequence[Record]], pad_id: int, joined: bool = False)
         return torch.tensor([[*row, *[filler] * (longest - len(row))] for row in values])
 
     batch = {"input_ids": pad(ids, pad_id), "labels": pad(labels, IGNORED)}
-    if all(len(row) == 1 for row in rows):
+    alone = len(rows) == 1 and attention.startswith("flash")
+    if not (joined or alone) and all(len(row) == 1 for row in rows):
         return {**batch, "attention_mask": pad([[1] * len(row) for row in ids], 0)}
     positions = [[at for record in row for at in range(len(record["input_ids"]))] for row in rows]
-    return {**batch, "position_ids": pad(positions, 0)}
+    batch["position_ids"] = pad(positions, 0)
+    return {**batch, **_bounds(rows[0])} if alone else batch
+
+
+def _bounds(row: Sequence[Record]) -> dict[str, Any]:
+    """Where the records of a row begin and end, under transformers' names for it (FlashAttentionKwargs)."""
+    import torch
+
+    sizes = [len(record["input_ids"]) for record in row]
+    bounds = torch.tensor([0, *accumulate(sizes)], dtype=torch.int32)
+    return {
+        **dict.fromkeys(("cu_seq_lens_q", "cu_seq_lens_k"), bounds),
+        **dict.fromkeys(("max_length_q", "max_length_k"), max(sizes)),
+    }

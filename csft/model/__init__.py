@@ -10,6 +10,7 @@ Importing this room imports neither torch nor transformers; the functions do.
 
 from csft.model.adapters import METHODS, adapt, load_adapter, merged, save_adapter
 from csft.model.anatomy import anatomy, scratch_anatomy
+from csft.model.apart import check_apart
 from csft.model.checkpoint import stored_dtype
 from csft.model.choosing import ATTENTIONS, choose_attention, choose_device, choose_dtype
 from csft.model.exporting import LAYOUTS, export, merged_in_float32
@@ -33,6 +34,7 @@ __all__ = [
     "adapt",
     "anatomy",
     "base_fingerprint",
+    "check_apart",
     "choose_attention",
     "choose_device",
     "choose_dtype",

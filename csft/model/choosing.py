@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from csft.errors import ModelError, SettingError
 
-ATTENTIONS = ("auto", "flash", "sdpa", "eager")
+ATTENTIONS = ("auto", "flash", "varlen", "sdpa", "eager")
+VARLEN = "sdpa_varlen"  # csft/model/varlen.py; transformers checks "sdpa…" as it checks sdpa
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 # Fastest first: name in transformers, its own check for the package, the lowest and highest GPU generation.
 _FLASH = (
@@ -45,21 +46,25 @@ def choose_dtype(requested: str, device: str) -> str:
 def choose_attention(requested: str, device: str, dtype: str | None = None) -> tuple[str, str]:
     """The implementation's name in transformers, and why, for the line a person reads.
 
-    `flash` stops with what is missing; `auto` falls back to sdpa and says why. `dtype` (if known) counts: the
+    `flash` stops with what is missing; `auto` takes the next best and says why. `dtype` (if known) counts:
     flash kernels compute in bfloat16 and float16 only. A name this function gave before is understood again.
     """
-    if requested in {name for name, *_ in _FLASH}:
-        requested = "flash"
-    if requested not in ATTENTIONS:
+    given = {VARLEN: "varlen", **{name: "flash" for name, *_ in _FLASH}}
+    word = given.get(requested, requested)
+    if word not in ATTENTIONS:
         raise SettingError("attention", requested, _one_of(ATTENTIONS))
-    if requested in ("sdpa", "eager"):
-        return requested, "as asked"
-    name, reason = _flash(device, dtype)
-    if name:
-        return name, reason
-    if requested == "flash":
-        raise ModelError(f"attention=flash cannot be used: {reason}. Or set attention=sdpa.")
-    return "sdpa", reason
+    if word in ("auto", "flash"):
+        name, reason = _flash(device, dtype)
+        if name is None and word == "flash":
+            raise ModelError(f"attention=flash cannot be used: {reason}. Or set attention=sdpa.")
+        if name is None and device == "cpu":
+            name, reason = VARLEN, f"sdpa, packed records one by one; {reason}"
+    else:
+        name, reason = {"varlen": VARLEN}.get(word, word), "as asked"
+    name = name or "sdpa"
+    if name == VARLEN:
+        importlib.import_module("csft.model.varlen").register()
+    return name, reason
 
 
 def _flash(device: str, dtype: str | None) -> tuple[str | None, str]:
@@ -74,7 +79,8 @@ def _flash(device: str, dtype: str | None) -> tuple[str | None, str]:
             return name, f"installed, and {gpu} can run it"
     if generation < 8:
         return None, f"flash-attention needs an Ampere GPU or newer, this is {gpu}"
-    return None, f"no flash-attention package is installed; {_INSTALL_FLASH}"
+    missing = f"no flash-attention package is installed; {_INSTALL_FLASH}"
+    return (VARLEN, f"torch's own flash-attention: {missing}") if _in_torch() else (None, missing)
 
 
 def _gpu(device: str) -> tuple[int, str]:
@@ -87,6 +93,13 @@ def _installed(check: str) -> bool:
     """Ask transformers, whose word decides when the model is built; older ones do not know every package."""
     available = getattr(importlib.import_module("transformers.utils"), check, None)
     return bool(available and available())
+
+
+def _in_torch() -> bool:
+    """Whether this torch was built with flash-attention."""
+    import torch
+
+    return torch.backends.cuda.is_flash_attention_available()
 
 
 def _names(gpus: int) -> list[str]:

@@ -64,11 +64,16 @@ def validation_loss(net: Any, rows: Rows, plan: Plans, collate: Collate) -> floa
         for number in range(len(updates)):
             update = updates[number]
             for micro_batch in update["micro_batches"]:
-                ready = {name: values.to(net.device) for name, values in micro_batch.items()}
+                ready = {name: _to(net.device, value) for name, value in micro_batch.items()}
                 summed += float(label_loss(net, ready, 1) if alone else _plain_loss(net, ready))
             tokens += update["counts"].trained_tokens
     net.train(training)
     return summed / max(tokens, 1)
+
+
+def _to(device: Any, value: Any) -> Any:
+    """Tensors go to the device; the lengths that flash-attention is given are numbers."""
+    return value.to(device) if isinstance(value, Tensor) else value
 
 
 def _any_head_loss(head: Any, hidden_ND: Tensor, targets_N: Tensor) -> Tensor:

@@ -46,12 +46,17 @@ class Workload:
     @property
     def joined(self) -> bool:
         """Whether a micro-batch is one row, as csft.data.batches joins them."""
-        return self.batching == "packed" or (self.batching == "best_fit" and self.flash)
+        return self.batching == "packed" or (self.batching == "best_fit" and (self.flash or self.varlen))
 
     @property
     def flash(self) -> bool:
         """Whether attention runs in a flash-attention package, which needs no mask."""
         return self.attention.startswith("flash")
+
+    @property
+    def varlen(self) -> bool:
+        """Whether attention runs record by record (csft/model/varlen.py), which needs no mask either."""
+        return self.attention == "sdpa_varlen"
 
     @property
     def masked(self) -> bool:

@@ -17,6 +17,7 @@ def gpu(monkeypatch):
     def pretend(generation: int, *packages: str) -> None:
         monkeypatch.setattr(choosing, "_gpu", lambda device: (generation, "a GPU"))
         monkeypatch.setattr(choosing, "_installed", lambda check: check in packages)
+        monkeypatch.setattr(choosing, "_in_torch", lambda: "torch" in packages)
 
     return pretend
 
@@ -28,8 +29,8 @@ def test_auto_on_this_machine():
     assert device == ("cuda" if torch.cuda.is_available() else "cpu")
     assert model.choose_dtype("auto", "cpu") == "float32"
     assert model.choose_dtype("float16", "cpu") == "float16"
-    assert model.choose_attention("auto", "cpu")[0] == "sdpa"
-    assert "CUDA" in model.choose_attention("auto", "cpu")[1]
+    chosen, reason = model.choose_attention("auto", "cpu")
+    assert chosen == "sdpa_varlen" and "one by one" in reason and "CUDA" in reason
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,10 @@ def test_auto_on_this_machine():
         (9, ["is_flash_attn_2_available", "is_flash_attn_3_available"], "flash_attention_3"),
         (8, ["is_flash_attn_3_available"], "sdpa"),
         (7, ["is_flash_attn_2_available"], "sdpa"),
-        (9, ["is_flash_attn_4_available"], "flash_attention_4"),
+        (9, ["is_flash_attn_4_available", "torch"], "flash_attention_4"),
+        (8, ["is_flash_attn_4_available", "torch"], "sdpa_varlen"),
+        (9, ["torch"], "sdpa_varlen"),
+        (7, ["torch"], "sdpa"),
         (9, [], "sdpa"),
     ],
 )
@@ -51,6 +55,25 @@ def test_auto_takes_what_the_gpu_and_the_packages_allow(gpu, generation, package
     if chosen != "sdpa":
         assert model.choose_attention("flash", "cuda:0")[0] == chosen
         assert model.choose_attention(chosen, "cuda:0")[0] == chosen
+
+
+@pytest.mark.parametrize("name", ["varlen", "sdpa", "eager"])
+def test_a_name_is_kept_and_understood_again(name):
+    chosen, reason = model.choose_attention(name, "cpu", "float32")
+    assert reason == "as asked" and chosen == {"varlen": "sdpa_varlen"}.get(name, name)
+    assert model.choose_attention(chosen, "cpu", "float32") == (chosen, reason)
+    with pytest.raises(
+        SettingError, match=r"attention=flex cannot be used.*auto, flash, varlen, sdpa, eager"
+    ):
+        model.choose_attention("flex", "cpu")
+
+
+def test_without_a_package_it_says_how_to_install_one(gpu):
+    gpu(9, "torch")
+    for asked in ("auto", "flash"):
+        chosen, reason = model.choose_attention(asked, "cuda", "bfloat16")
+        assert chosen == "sdpa_varlen" and "torch's own" in reason and "pip install flash-attn" in reason
+    assert model.choose_attention("auto", "cuda", "float32")[0] == "sdpa"
 
 
 def test_flash_stops_with_what_is_missing(gpu):
