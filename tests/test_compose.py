@@ -106,7 +106,7 @@ REFUSED = [
     ("lr=inf", "lr=inf", "a number above 0"),
     ("epochs=-1", "epochs=-1", "above 0"),
     ("seed=-1", "seed=-1", "from 0"),
-    ("attention=fast", "attention=fast", "auto | flash | sdpa | eager"),
+    ("attention=fast", "attention=fast", "auto | flash | varlen | sdpa | eager"),
     ("tune=lora2", "tune=lora2", "full, lora, qlora"),
     ("tune.rank=0", "tune.rank=0", "at least 1"),
     ("tune=qlora", "tune=qlora", "needs an NVIDIA GPU"),

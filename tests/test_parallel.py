@@ -52,16 +52,16 @@ def test_two_processes_are_one_trial(one: Done, tmp_path: Path, cache: Path, kin
         figures(done), figures(one), strict=True
     ):
         assert step == their_step
-        assert loss == pytest.approx(their_loss, abs=1e-4)  # differences grow with the updates
-        assert norm == pytest.approx(their_norm, rel=1e-3)
+        assert loss == pytest.approx(their_loss, abs=1e-5)
+        assert norm == pytest.approx(their_norm, rel=1e-4)
     (folder,), (alone,) = done.folders(), one.folders()
     assert folder.path.name == alone.path.name  # the same trial
     assert (folder.manifest["processes"], alone.manifest["processes"]) == (2, 1)
     for split in ("select", "test"):
         same = sum(a == b for a, b in zip(answers(done, split), answers(one, split), strict=True))
         assert same >= len(answers(one, split)) - 1  # a tie may fall the other way
-    for once in ("csft trial", "2 processes share every update", "run folder", "loss "):
-        assert done.out.count(once) == one.out.count(once) or once.startswith("2 ")
+    for once in ("csft trial", "run folder", "training  "):
+        assert done.out.count(once) == 1
     assert f"parallel   {kind}: 2 processes share every update" in done.out
     weights = [each.path / "model" / "model.safetensors" for each in (folder, alone)]
     assert weights[0].stat().st_size == weights[1].stat().st_size
@@ -127,4 +127,4 @@ def test_what_ends_one_ends_all_and_the_trial_goes_on(
     assert "goes on after update" in done.out
     for (step, loss, _), (their_step, their_loss, _) in zip(figures(done), figures(one), strict=True):
         assert step == their_step
-        assert loss == pytest.approx(their_loss, abs=1e-4)
+        assert loss == pytest.approx(their_loss, abs=1e-5)

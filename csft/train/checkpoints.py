@@ -50,14 +50,12 @@ class Checkpoints:
 
     def save(self, step: int, parts: Parts, state: Mapping[str, Any]) -> Checkpoint:
         """Write one and drop the oldest; an OSError (a full disk) leaves those before as they were."""
-        from safetensors.torch import save_file
-
         path = self._path(step)
         shutil.rmtree(path, ignore_errors=True)  # of this step, and not whole: `latest` passed it over
         with whole_folder(path) as folder:
             for name, tensors in parts.items():
                 if tensors:
-                    save_file(dict(tensors), folder / f"{name}.safetensors")
+                    _write(tensors, folder / f"{name}.safetensors")
             files = {file.name: hash_file(file) for file in sorted(folder.iterdir())}
             marker = {"step": step, "trial": self.key, "files": files, "state": dict(state)}
             write_json(folder / MARKER, marker)
@@ -95,3 +93,13 @@ class Checkpoints:
     def _folders(self) -> list[Path]:
         """The furthest first."""
         return sorted(self.folder.glob("step-*"), reverse=True)
+
+
+def _write(tensors: Mapping[str, "Tensor"], file: Path) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    try:
+        save_file(dict(tensors), file)
+    except SafetensorError as error:  # a full disk, in its words
+        raise OSError(str(error)) from error
