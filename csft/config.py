@@ -169,7 +169,7 @@ class Train:
     batch: int = count(32, "rows per update (a row is a record, but under best_fit)")
     micro_batch: int = count(32, "rows per forward pass")
     batching: str = choice("grouped", "grouped", "padded", "packed", "best_fit")
-    optimizer: str = choice("adamw", "adamw", "adamw_8bit")  # 8bit: states in 8 bits, weights rounded fairly
+    optimizer: str = choice("auto", "auto", "adamw", "adamw_8bit")  # auto: 8 bits for bfloat16 weights
     schedule: str = choice("cosine", "cosine", "linear", "constant", "wsd")
     warmup: float = share(0.05)  # of all updates
     decay: float = share(0.2)  # of all updates, the end of schedule=wsd

@@ -28,6 +28,7 @@ class Job:
     seconds: dict[str, float] = field(default_factory=dict)
     started: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%S%z"))
     attention: tuple[str, str] = ("", "")  # the implementation's name in transformers, and why
+    optimizer: tuple[str, str] = ("", "")  # its name, and why
     memory: str = ""  # the plan of it, as printed
 
     @property

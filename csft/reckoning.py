@@ -24,7 +24,15 @@ def anatomy(config: Config, path: str) -> Anatomy:
     )
 
 
-def check_memory(config: Config, net: Anatomy, device: str, attention: str, ranks: Ranks) -> str:
+def optimizer(config: Config, ranks: Ranks) -> tuple[str, str]:
+    """The optimiser's name and why; adapters are float32 beside any base."""
+    narrow = config.tune.method == "full" and config.model.dtype == "bfloat16"
+    return train.choose_optimizer(config.train.optimizer, narrow, ranks.kind == "fsdp")
+
+
+def check_memory(
+    config: Config, net: Anatomy, device: str, ranks: Ranks, *, attention: str, optimizer: str
+) -> str:
     """Print and give the memory plan; MemoryPlanError with the settings that would help if it cannot fit."""
     settings, tune, kind = config.train, config.tune, device.partition(":")[0]
     work = train.Workload(
@@ -33,7 +41,7 @@ def check_memory(config: Config, net: Anatomy, device: str, attention: str, rank
         cutoff=config.cutoff,
         batch=max(settings.micro_batch, settings.batch // ranks.count),
         micro_batch=settings.micro_batch,
-        optimizer=settings.optimizer,
+        optimizer=optimizer,
         batching=settings.batching,
         attention=attention,
         gradient_checkpointing=settings.gradient_checkpointing,

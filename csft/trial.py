@@ -187,7 +187,15 @@ def _settle(job: Job) -> None:
     """Choose what `auto` leaves open and see that memory suffices, before a weight is read."""
     config = job.config
     job.attention = model.choose_attention(config.attention, job.device, config.model.dtype)
-    job.memory = reckoning.check_memory(config, job.anatomy, job.device, job.attention[0], job.ranks)
+    job.optimizer = reckoning.optimizer(config, job.ranks)
+    job.memory = reckoning.check_memory(
+        config,
+        job.anatomy,
+        job.device,
+        job.ranks,
+        attention=job.attention[0],
+        optimizer=job.optimizer[0],
+    )
 
 
 def _load(job: Job) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
@@ -224,6 +232,7 @@ def _adapt(job: Job, net: "PreTrainedModel") -> "PreTrainedModel":
         seed=job.config.seed,
     )
     say(f"  tune       {tune.method}: {model.describe(tuned)}")
+    say("  optimiser  {} ({})".format(*job.optimizer))
     return tuned
 
 
@@ -268,6 +277,7 @@ def _manifest(job: Job) -> dict[str, Any]:
         "environment": track.environment(),
         "device": job.device,
         "attention": list(job.attention),
+        "optimizer": list(job.optimizer),
         "memory": job.memory,
         "processes": job.ranks.count,
         "places": {key: str(value) for key, value in asdict(job.where).items()},

@@ -16,6 +16,7 @@ from csft.train.workload import Workload
 if TYPE_CHECKING:
     from csft.train.loop import FitResult, Rows, fit
     from csft.train.loss import loss_positions, validation_loss
+    from csft.train.optimizers import choose as choose_optimizer
 
 _HEAVY = {
     "FitResult": "loop",
@@ -23,6 +24,7 @@ _HEAVY = {
     "fit": "loop",
     "loss_positions": "loss",
     "validation_loss": "loss",
+    "choose_optimizer": "optimizers.choose",
 }
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "Workload",
     "capacity",
     "check_fits",
+    "choose_optimizer",
     "device_peak",
     "fit",
     "loss_positions",
@@ -45,5 +48,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load torch and transformers on first use alone."""
     if name in _HEAVY:
-        return getattr(importlib.import_module(f"csft.train.{_HEAVY[name]}"), name)
+        module, _, attribute = _HEAVY[name].partition(".")
+        return getattr(importlib.import_module(f"csft.train.{module}"), attribute or name)
     raise AttributeError(f"module 'csft.train' has no attribute {name!r}")

@@ -16,20 +16,37 @@ from torch.optim import AdamW, Optimizer
 from csft.errors import ModelError, SettingError
 from csft.train.sharding import is_sliced, sliced
 
-NAMES = ("adamw", "adamw_8bit")
+NAMES = ("auto", "adamw", "adamw_8bit")
+_LOST = "bfloat16 weights lose updates of less than half a step between numbers"
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 _INSTALL = "pip install torchao"
 
 
+def choose(requested: str, narrow: bool, sliced: bool = False) -> tuple[str, str]:
+    """The optimiser's name and why, for the line a person reads.
+
+    `narrow`: the trained weights are bfloat16. `sliced`: each process holds a slice of them (fsdp).
+    """
+    if requested not in NAMES:
+        raise SettingError("train.optimizer", requested, " | ".join(NAMES))
+    eight_bit = requested == "adamw_8bit" or (requested == "auto" and narrow and not sliced)
+    if eight_bit and importlib.util.find_spec("torchao") is None:
+        raise SettingError("train.optimizer", requested, f"adamw; or install torchao: {_INSTALL}")
+    if eight_bit:
+        return "adamw_8bit", "as asked" if requested != "auto" else "it rounds bfloat16 weights fairly"
+    if narrow:
+        return "adamw", _LOST
+    return "adamw", "the weights are float32" if requested == "auto" else "as asked"
+
+
 def build(net: nn.Module, name: str, lr: float, weight_decay: float) -> Optimizer:
     """The optimiser of a net's trainable weights; norms and biases are never decayed."""
-    if name not in NAMES:
-        raise SettingError("train.optimizer", name, " | ".join(NAMES))
+    trained = [weight for weight in net.parameters() if weight.requires_grad]
+    narrow = any(weight.dtype == torch.bfloat16 for weight in trained)
+    name, _ = choose(name, narrow, any(map(is_sliced, trained)))
     groups = _groups(net, weight_decay)
     if name == "adamw":
         return AdamW(groups, lr=lr, betas=BETAS, eps=EPSILON, fused=True)
-    if importlib.util.find_spec("torchao") is None:
-        raise SettingError("train.optimizer", name, f"adamw; or install torchao: {_INSTALL}")
     from csft.train.rounding import AdamW8bit
 
     return AdamW8bit(groups, lr=lr, betas=BETAS, eps=EPSILON)

@@ -170,3 +170,23 @@ def test_adamw_8bit_without_torchao_stops_by_name(monkeypatch: pytest.MonkeyPatc
         optimizers.build(tiny(), "adamw_8bit", 1e-3, 0.0)
     with pytest.raises(SettingError, match=r"train.optimizer=sgd .* adamw \| adamw_8bit"):
         optimizers.build(tiny(), "sgd", 1e-3, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("requested", "narrow", "sliced", "chosen", "why"),
+    [
+        ("auto", False, False, "adamw", "float32"),
+        ("auto", True, True, "adamw", "lose updates"),
+        ("adamw", True, False, "adamw", "lose updates"),
+        ("adamw", False, False, "adamw", "as asked"),
+        pytest.param(
+            "auto", True, False, "adamw_8bit", "rounds bfloat16 weights fairly", marks=TORCHAO.marks
+        ),
+        pytest.param("adamw_8bit", False, False, "adamw_8bit", "as asked", marks=TORCHAO.marks),
+    ],
+)
+def test_auto_takes_what_the_weights_need(
+    requested: str, narrow: bool, sliced: bool, chosen: str, why: str
+) -> None:
+    name, reason = optimizers.choose(requested, narrow, sliced)
+    assert name == chosen and why in reason
