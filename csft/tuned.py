@@ -31,7 +31,7 @@ class Tuned:
         if self.adapter is None:
             return model.load(self.base, dtype=dtype)
         net, tokenizer = self._load_base(dtype)
-        merged = model.merged_in_float32(model.load_adapter(net, self.adapter))
+        merged = model.merged(model.load_adapter(net, self.adapter))
         import torch
 
         whole: PreTrainedModel = merged.to(getattr(torch, dtype))

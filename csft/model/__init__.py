@@ -13,7 +13,7 @@ from csft.model.anatomy import anatomy, scratch_anatomy
 from csft.model.apart import check_apart
 from csft.model.checkpoint import stored_dtype
 from csft.model.choosing import ATTENTIONS, choose_attention, choose_device, choose_dtype
-from csft.model.exporting import LAYOUTS, export, merged_in_float32
+from csft.model.exporting import LAYOUTS, export
 from csft.model.fingerprints import (
     base_fingerprint,
     fingerprint,
@@ -46,7 +46,6 @@ __all__ = [
     "load_net",
     "load_tokenizer",
     "merged",
-    "merged_in_float32",
     "model_folder",
     "save",
     "save_adapter",

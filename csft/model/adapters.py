@@ -124,7 +124,13 @@ def load_adapter(net: "PreTrainedModel", path: str | Path, trainable: bool = Fal
 
 
 def merged(net: "PeftModel") -> "PreTrainedModel":
-    """The base with the adapter added into its weights; `net` is used up, no second copy is held."""
+    """The base with the adapter added, each weight in float32 and rounded once to the base's number format.
+
+    peft adds in the base's own format: in bfloat16 the update is rounded before it is added. One layer is
+    widened at a time, so that a 7B model needs no second copy. `net` is used up.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
     if not hasattr(net, "peft_config"):
         raise ModelError("merged: this network carries no adapter.")
     if getattr(net, "is_loaded_in_4bit", False):
@@ -132,10 +138,20 @@ def merged(net: "PeftModel") -> "PreTrainedModel":
             "merged: adding an adapter into 4-bit weights would round it away. Save the adapter, load the "
             "base in bfloat16, load_adapter, and merge that."
         )
-    try:
-        return net.merge_and_unload(safe_merge=True)
-    except ValueError as error:
-        raise ModelError(f"merged: the adapter holds numbers that are not finite ({error}).") from error
+    for layer in net.modules():
+        if isinstance(layer, BaseTunerLayer):
+            weight = layer.get_base_layer().weight
+            stored = weight.dtype
+            weight.data = weight.data.float()
+            try:
+                layer.merge(safe_merge=True)
+            except ValueError as error:
+                raise ModelError(
+                    f"merged: the adapter holds numbers that are not finite ({error})."
+                ) from error
+            weight.data = weight.data.to(stored)
+    whole: PreTrainedModel = net.unload()
+    return whole
 
 
 def _wrap(net: Any, settings: Any, seed: int) -> Any:

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from csft.errors import ModelError, SettingError
+from csft.errors import SettingError
 from csft.files import whole_folder, write_json
 from csft.model.checkpoint import check_checkpoint
 from csft.model.fingerprints import base_folder
@@ -16,7 +16,6 @@ from csft.model.saving import check_savable, copy_tokenizer, save, share
 from csft.model.stock_tokenizers import write_stock_tokenizer
 
 if TYPE_CHECKING:
-    from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 LAYOUTS = ("llama", "original")
@@ -53,30 +52,6 @@ def export(
         check_checkpoint(folder)
         share(folder)
     return path
-
-
-def merged_in_float32(net: "PeftModel") -> "PreTrainedModel":
-    """The base with its adapter added, each weight in float32 and rounded once to the base's number format.
-
-    peft adds in the base's own format: in bfloat16 the update is rounded before it is added. One layer is
-    widened at a time, so that a 7B model needs no second copy. `net` is used up.
-    """
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
-    if getattr(net, "is_loaded_in_4bit", False):
-        raise ModelError("An adapter cannot be added into 4-bit weights. Load the base in bfloat16.")
-    for layer in net.modules():
-        if isinstance(layer, BaseTunerLayer):
-            weight = layer.get_base_layer().weight
-            stored = weight.dtype
-            weight.data = weight.data.float()
-            try:
-                layer.merge(safe_merge=True)
-            except ValueError as error:
-                raise ModelError(f"The adapter holds numbers that are not finite ({error}).") from error
-            weight.data = weight.data.to(stored)
-    whole: PreTrainedModel = net.unload()
-    return whole
 
 
 def _as_llama(net: Any) -> Any:

@@ -80,7 +80,7 @@ def test_a_fresh_process_computes_the_same(checkpoint, tmp_path, edit):
     net = moved(net)
     ids = inputs(330, 70)
     expected = logits_of(net, ids)
-    out = model.export(model.merged_in_float32(net), tmp_path / "out", tokenizer)
+    out = model.export(model.merged(net), tmp_path / "out", tokenizer)
     told, logits = read_elsewhere(out, TEXTS, ids)
     for ours, theirs in zip(expected, logits, strict=True):
         torch.testing.assert_close(theirs, ours, rtol=0, atol=1e-5)
@@ -164,7 +164,7 @@ def test_an_update_below_bfloat16_is_rounded_once(checkpoint):
     net = moved(net)
     layer = net.base_model.model.model.layers[0].self_attn.q_proj
     expected = (base + layer.get_delta_weight("default").float()).bfloat16()
-    whole = model.merged_in_float32(net)
+    whole = model.merged(net)
     assert torch.equal(whole.state_dict()[name], expected)
     assert not hasattr(whole, "peft_config")
     assert {weight.dtype for weight in whole.parameters()} == {torch.bfloat16}
@@ -175,7 +175,7 @@ def test_every_kind_of_adapter_merges(checkpoint, settings):
     net = moved(model.load(checkpoint)[0], **settings)
     ids = inputs(330, 20)
     expected = logits_of(net, ids)
-    for ours, theirs in zip(expected, logits_of(model.merged_in_float32(net), ids), strict=True):
+    for ours, theirs in zip(expected, logits_of(model.merged(net), ids), strict=True):
         torch.testing.assert_close(theirs, ours, rtol=0, atol=1e-5)
 
 
@@ -183,7 +183,7 @@ def test_numbers_that_are_not_finite_are_not_merged(checkpoint):
     net = moved(model.load(checkpoint)[0])
     next(weight for name, weight in net.named_parameters() if "lora_B" in name).data.fill_(float("nan"))
     with pytest.raises(ModelError, match="not finite"):
-        model.merged_in_float32(net)
+        model.merged(net)
 
 
 def test_what_has_no_llama_form(checkpoint, tmp_path):

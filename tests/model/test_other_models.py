@@ -63,7 +63,7 @@ def test_load_train_save(source, tmp_path, method):
             adapter = model.save_adapter(net, tmp_path / "adapter")
             again = model.load_adapter(model.load_net(source), adapter)
             assert torch.equal(again(ids).logits, expected)
-            net = model.merged_in_float32(net)
+            net = model.merged(net)
         back, its_tokenizer = model.load(model.save(net, tmp_path / "saved"))
         torch.testing.assert_close(back(ids).logits, expected)
     assert its_tokenizer("头痛三天").input_ids == tokenizer("头痛三天").input_ids
