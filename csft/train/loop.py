@@ -57,6 +57,8 @@ def fit(
     nothing to train on or no memory to do it in.
     """
     set_seed(seed)
+    if device.startswith("cuda"):
+        torch.cuda.set_device(device)  # accelerate has no other word for it
     keeper = Keeper(checkpoints, start, settings, device, ranks)
     plan = Epochs(epoch_plan, epochs)
     if not len(plan):
@@ -100,7 +102,7 @@ def _train(loop: "_Loop") -> None:
 def _arguments(
     settings: Train, *, lr: float, seed: int, device: str, scratch: str, updates: int
 ) -> TrainingArguments:
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=scratch,
         max_steps=updates,
         learning_rate=lr,
@@ -115,6 +117,9 @@ def _arguments(
         average_tokens_across_devices=False,  # an update knows the tokens of all processes
         use_cpu=device == "cpu",
     )
+    # The Trainer would take the first GPU, or spread one process over all of them.
+    arguments._setup_devices, arguments._n_gpu = torch.device(device), int(device != "cpu")
+    return arguments
 
 
 class _AskedError(Exception):

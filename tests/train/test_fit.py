@@ -15,6 +15,7 @@ from csft import model
 from csft.config import Train
 from csft.data.batches import collate
 from csft.errors import TrainingError
+from csft.train import loop
 from csft.train.loss import label_loss, runs_head_alone, validation_loss
 from csft.train.updates import Epochs
 
@@ -205,3 +206,9 @@ def test_the_validation_loss_is_the_mean_over_trained_tokens(family: str) -> Non
         summed / trained, rel=1e-5
     )
     assert net.training and all(weight.grad is None for weight in net.parameters())
+
+
+@pytest.mark.parametrize(("device", "gpus"), [("cpu", 0), ("cuda", 1), ("cuda:1", 1)])
+def test_the_trainer_stays_on_the_chosen_device(tmp_path: Path, device: str, gpus: int) -> None:
+    arguments = loop._arguments(Train(), lr=1e-3, seed=1, device=device, scratch=str(tmp_path), updates=1)
+    assert str(arguments.device) == device and arguments.n_gpu == gpus
