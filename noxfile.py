@@ -7,7 +7,7 @@ import sys
 
 import nox
 
-BENCHMARKS = ("tokenise", "scale")
+BENCHMARKS = ("tokenise", "scale", "training", "overhead", "gpu")
 
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["tests"]

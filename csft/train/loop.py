@@ -57,7 +57,7 @@ def fit(
     nothing to train on or no memory to do it in.
     """
     set_seed(seed)
-    if device.startswith("cuda"):
+    if device.startswith("cuda:"):
         torch.cuda.set_device(device)  # accelerate has no other word for it
     keeper = Keeper(checkpoints, start, settings, device, ranks)
     plan = Epochs(epoch_plan, epochs)
