@@ -99,7 +99,7 @@ def main() -> None:
         step = statistics.median(
             a / b for one in runs for a, b in zip(one.overhead_ms(), one.shares(), strict=True)
         )
-        spread = f"{min(shares):.1f}–{max(shares):.1f}"
+        spread = f"{min(shares):.2f}–{max(shares):.2f}"
         rows.append([size, step, statistics.median(lost), statistics.median(shares), spread])
     about = f"{given.batch} records of {given.length} tokens an update, micro-batches of {given.micro_batch}"
     print(f"\n{about}; medians of {given.repeats} runs of {given.updates} updates. {measure.environment()}\n")

@@ -215,7 +215,7 @@ def _compared(side: Side, ours: Run, peer: list[Run] | None) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    parser, env = measure.arguments(__doc__, 64), os.environ
+    parser, env = measure.arguments(__doc__, 40), os.environ
     parser.add_argument("--peer", default=env.get("CSFT_BENCH_PEER"), help="Python that has LLaMA-Factory")
     demo = env.get("CSFT_BENCH_DEMO", measure.SHARED / "bench" / "data")
     parser.add_argument("--demo", type=Path, default=demo)
