@@ -1,5 +1,6 @@
 """The command: `python -m csft.run +mix=full cutoff=512`. Composes, then runs one trial or a multirun."""
 
+import logging
 import os
 import sys
 from typing import NoReturn
@@ -22,6 +23,9 @@ def main() -> None:
     # OpenMP's threads spin while they wait: with another process on one of 2 cores, training took 4 times as
     # long as with threads that soon sleep, which cost 7 % where the cores are free. Read when torch loads.
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+    for package in ("torchao", "torch.utils._pytree"):
+        # transformers imports torchao where it is installed, which warns of parts that are not used here.
+        logging.getLogger(package).setLevel(logging.ERROR)
     compose.register()
     command = hydra.main(version_base="1.3", config_path=str(compose.folder("conf")), config_name="config")(
         _job

@@ -15,6 +15,14 @@ PROGRAM = ("-m", "csft.run")
 TWO_PROCESSES = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *PROGRAM)
 
 
+FIGURES = ("step", "train/loss", "train/lr", "train/grad_norm", "train/epoch")
+
+
+def curve(folder: RunFolder) -> list[list[float]]:
+    """What a trial logged that does not depend on the clock."""
+    return [[row[name] for name in FIGURES] for row in folder.metrics()]
+
+
 @dataclass(frozen=True)
 class Done:
     """What a finished command printed, and where it wrote."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import Done, run
+from command import Done, curve, run
 
 from csft.cmb import SUB_EXAMS
 from csft.data.catalog import DATASETS
@@ -131,7 +131,7 @@ def test_the_same_command_gives_the_same_bits(tmp_path: Path, cache: Path) -> No
     first, second = (run(*words, output=tmp_path / name, cache=cache) for name in ("a", "b"))
     assert first.status == second.status == 0, first.err[-2000:] + second.err[-2000:]
     (one,), (two,) = first.folders(), second.folders()
-    assert one.metrics() == two.metrics()
+    assert curve(one) == curve(two)
     assert list(one.predictions("test")) == list(two.predictions("test"))
     weights = [(folder.path / "model" / "model.safetensors").read_bytes() for folder in (one, two)]
     assert weights[0] == weights[1]
@@ -191,6 +191,19 @@ def test_real_records_and_real_questions(shared: Path, tmp_path: Path, cache: Pa
     assert list(scores["by_sub_exam"]) == ["physician/licensed_physician"]
     assert "no held-out split" in done.out or "too few questions" in done.out
     assert sum(row["records"] for row in result_of(done)["drawn"]) > 1300
+
+
+@pytest.mark.slow
+def test_what_cannot_fit_stops_before_a_weight_is_made(tmp_path: Path, cache: Path) -> None:
+    from csft import sample
+
+    model = ("model=scratch", f"model.path={sample.base_model_path()}")
+    shape = ("hidden=16384", "layers=400", "heads=128", "kv_heads=128", "intermediate=65536")
+    words = (*model, *(f"model.shape.{word}" for word in shape))
+    done = run("+mix=exam", "tracker=none", *words, output=tmp_path, cache=cache)
+    assert done.status == 1
+    assert "Training needs" in done.err and "GB: weights" in done.err and "tune=lora" in done.err
+    assert "Traceback" not in done.err
 
 
 @pytest.mark.slow

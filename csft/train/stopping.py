@@ -23,13 +23,15 @@ class StopRequest:
 def stop_requests() -> Iterator[StopRequest]:
     """Turn the first SIGINT or SIGTERM into a request; the second acts as if nothing were installed.
 
-    Only the main thread may install handlers: elsewhere nothing is ever requested.
+    Only the main thread may install handlers: elsewhere nothing is ever requested. A signal that the process
+    was started to ignore, as a background job is Ctrl-C, stays ignored.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: handler for number, handler in found.items() if handler != signal.SIG_IGN}
 
     def note(number: int, frame: FrameType | None) -> None:
         request.signal = signal.Signals(number)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import Done, finish, start
+from command import Done, curve, finish, start
+from safetensors.torch import load_file
 
 from csft.files import hash_file
 from csft.track import RunFolder
@@ -29,7 +30,6 @@ WORDS = (
     "train.checkpoint_minutes=0",
     "site.threads=1",
 )
-FIGURES = ("step", "train/loss", "train/lr", "train/grad_norm", "train/epoch")
 GRACE_S = 30  # what Slurm gives between SIGTERM and SIGKILL
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -71,7 +71,7 @@ def left(begin: Start, study: str) -> dict[str, Any]:
     assert result is not None
     assert not (path / "checkpoints").exists()
     return {
-        "curve": [[row[name] for name in FIGURES] for row in folder.metrics()],
+        "curve": curve(folder),
         "answers": [list(folder.predictions(split)) for split in result["scores"]],
         "scores": result["scores"],
         "weights": hash_file(path / "adapter" / "adapter_model.safetensors"),
@@ -150,4 +150,16 @@ def test_no_room_for_a_checkpoint(begin: Start, whole: dict[str, Any]) -> None:
     assert done.status == 0, done.err[-3000:]
     assert "could not be written" in done.out and "training goes on" in done.out
     folder = RunFolder(folder_of(begin, "full"))
-    assert [[row[name] for name in FIGURES] for row in folder.metrics()] == whole["curve"]
+    assert curve(folder) == whole["curve"]
+
+
+def test_a_trial_that_diverges_keeps_its_last_finite_state(begin: Start) -> None:
+    done = finish(begin("diverged", "lr=1e30", "train.warmup=0"), begin.output)  # type: ignore[attr-defined]
+    assert done.status == 1 and "Traceback" not in done.err
+    folder = RunFolder(folder_of(begin, "diverged"))
+    failure = folder.failure()
+    assert failure is not None and failure["kind"] == "DivergedError"
+    assert failure["update"] == len(folder.metrics()) + 1 and failure["last_loss"] > 0
+    assert f"at update {failure['update']}; the last finite loss was" in done.err
+    kept = folder.path / "checkpoints" / f"step-{failure['update'] - 1:08d}" / "weights.safetensors"
+    assert all(bool(weight.isfinite().all()) for weight in load_file(kept).values())

@@ -215,7 +215,10 @@ def test_a_file_is_not_a_model(checkpoint):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"attention": "fast"}, "attention=fast cannot be used. Allowed: one of auto, flash, sdpa, eager"),
+        (
+            {"attention": "fast"},
+            "attention=fast cannot be used. Allowed: one of auto, flash, varlen, sdpa, eager",
+        ),
         ({"dtype": "int4"}, "dtype=int4 cannot be used"),
         ({"device": "gpu"}, "device=gpu cannot be used. Allowed: one of auto, cpu"),
     ],

@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,15 @@ def test_a_finished_training_is_not_done_again(tmp_path: Path) -> None:
     assert all(torch.equal(weight, weights(again)[name]) for name, weight in weights(net).items())
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Signals as a program in the foreground has them; tests may run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_at_the_last_finished_update(tmp_path: Path, sent: signal.Signals) -> None:
     before = signal.getsignal(sent)
@@ -98,6 +108,7 @@ def test_a_signal_stops_at_the_last_finished_update(tmp_path: Path, sent: signal
     assert figures(log) + figures(rest) == figures(whole)
 
 
+@pytest.mark.usefixtures("heard")
 def test_a_second_signal_is_not_held_back(tmp_path: Path) -> None:
     def impatient(step: int, values: dict[str, float]) -> None:
         signal.raise_signal(signal.SIGINT)
@@ -105,6 +116,21 @@ def test_a_second_signal_is_not_held_back(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run(net_for("full"), some_rows(), tmp_path, SETTINGS, log=impatient)
+
+
+def test_what_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        result, _ = run(
+            net_for("full"),
+            some_rows(),
+            tmp_path,
+            SETTINGS,
+            log=lambda step, values: signal.raise_signal(signal.SIGINT),
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert result.updates == 3
 
 
 def spoil(folder: Path, how: str) -> None:
