@@ -30,7 +30,7 @@ def places(config: Config) -> Places:
     return Places(
         data=data,
         exam=exam,
-        model=_model(config.model.path),
+        model=model_place(config.model.path),
         cache=Path(config.data.cache).expanduser() if config.data.cache else cache_dir() / "data",
         study=output / config.study.name,
         bases=output / ".bases",
@@ -52,7 +52,7 @@ def _sample_data() -> Path:
     return sample.data_root()
 
 
-def _model(path: str) -> str:
+def model_place(path: str) -> str:
     """A folder from the root, so that a manifest names it wherever it is read; other words as they are."""
     if path == SAMPLE:
         from csft import sample

@@ -20,11 +20,10 @@ from csft.places import places
 from csft.ranks import Ranks, join
 from csft.result import TrialResult, from_folder, predictions
 from csft.splits import gather, scored
+from csft.track.runfolder import ADAPTER, CHECKPOINT
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-SAVED = ("model", "adapter")  # folders of the tuned weights, in a run folder
 
 
 def run(config: Config) -> TrialResult:
@@ -119,7 +118,7 @@ def _rewind(job: Job, folder: track.RunFolder) -> train.Checkpoint | None:
     if start:
         say(f"This trial goes on after update {start.step}, from {start.folder}")
     folder.rewind(start.step if start else None)
-    for name in SAVED:
+    for name in (CHECKPOINT, ADAPTER):
         shutil.rmtree(folder.path / name, ignore_errors=True)
     return start
 
@@ -265,9 +264,9 @@ def _fit(
 
 def _save(job: Job, net: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
     if job.config.tune.method == "full":
-        model.save(net, folder / "model", tokenizer=tokenizer)
+        model.save(net, folder / CHECKPOINT, tokenizer=tokenizer)
     else:
-        model.save_adapter(net, folder / "adapter")
+        model.save_adapter(net, folder / ADAPTER)
 
 
 def _manifest(job: Job) -> dict[str, Any]:

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from csft import model
 from csft.errors import ModelError, SettingError
+from csft.places import model_place
 from csft.track import RunFolder
-from csft.track.runfolder import CONFIG, MANIFEST
+from csft.track.runfolder import ADAPTER, CHECKPOINT, CONFIG, MANIFEST
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-CHECKPOINT, ADAPTER = "model", "adapter"  # folders of the tuned weights, in a run folder
-SAMPLE = "sample"
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Tuned:
 def find(place: str, base: str = "") -> Tuned:
     """What `place` holds: a run folder, its `model` or `adapter`, another adapter, any checkpoint."""
     folder = Path(place).expanduser()
-    base = str(_sample_model()) if base == SAMPLE else base
+    base = base and model_place(base)
     run = folder.parent if folder.name in (CHECKPOINT, ADAPTER) else folder
     if (run / MANIFEST).is_file() and (run / CONFIG).is_file():
         return _of_run(RunFolder(run), base)
@@ -100,9 +98,3 @@ def _adapter_of_run(run: RunFolder, base: str) -> Tuned:
         four_bit=method == "qlora",
         made=made if random else {},
     )
-
-
-def _sample_model() -> Path:
-    from csft import sample
-
-    return sample.base_model_path()

@@ -27,6 +27,7 @@ from csft.track.values import clean, numbers, plain, secrets
 
 CONFIG, MANIFEST, METRICS = "config.yaml", "manifest.json", "metrics.jsonl"
 TRUNCATION, RESULT, FAILURE, LOCK = "truncation.json", "result.json", "failure.json", ".lock"
+CHECKPOINT, ADAPTER = "model", "adapter"  # folders of the tuned weights
 
 
 class RunFolder:

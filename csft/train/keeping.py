@@ -60,6 +60,7 @@ class Keeper(TrainerCallback):
         self.ranks = ranks
         self.done = FitResult(**start.state["done"]) if start else FitResult()
         self._kept_at, self._kept_update = time.monotonic(), self.done.updates
+        self._latest = start  # what was written last is not written again
         self._parts: dict[str, Any] = {}  # net, optimiser and schedule, once the Trainer has made them
         self._random = randomness.take(device)
         self.loss, self.counts = 0.0, Counts(0, 0, 0)  # of the update at work, or just done
@@ -105,6 +106,8 @@ class Keeper(TrainerCallback):
         """Write the state after the last finished update; a full disk is said and costs no training."""
         if self.checkpoints is None or not self._parts or not self.done.updates:
             return None
+        if self._latest and self._latest.step == self.done.updates:
+            return self._latest
         self._kept_at, self._kept_update = time.monotonic(), self.done.updates
         net, optimizer = self._parts["net"], self._parts["optimizer"]
         tensors, values = optimizers.state_tensors(optimizer, net)
@@ -119,7 +122,9 @@ class Keeper(TrainerCallback):
             "schedule": self._parts["schedule"].state_dict(),
             "random": self._random.values,
         }
-        return self.ranks.agree(self._save(self.checkpoints, parts, state) if self.ranks.leads else None)
+        saved = self._save(self.checkpoints, parts, state) if self.ranks.leads else None
+        self._latest = self.ranks.agree(saved)
+        return self._latest
 
     def _save(self, checkpoints: Checkpoints, parts: Parts, state: dict[str, Any]) -> Checkpoint | None:
         try:
