@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csft import model
-from csft.console import say
+from csft.console import before_torch, say
 from csft.errors import CsftError, ModelError, SettingError
 from csft.tuned import Tuned, find
+from csft.words import read_words
 
 HEAD = """Write a tuned model as one folder; a trained adapter is added into its base first.
 
@@ -34,17 +35,14 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 @dataclass
 class Settings:
-    """What the command line says; `source` is called from there."""
+    """What the command line says."""
 
-    source: str = ""
+    from_: str = ""
     out: str = ""
     base: str = ""
     layout: str = "llama"
     dtype: str = "auto"
     shard_size: str = "5GB"
-
-
-NAMES = {"from": "source", **{name: name for name in ("out", "base", "layout", "dtype", "shard_size")}}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("settings", nargs="*", metavar="name=value")
     try:
-        export(_settings(parser.parse_args(arguments).settings))
+        before_torch()
+        export(read_words(Settings, parser.parse_args(arguments).settings))
     except CsftError as error:
         print(error, file=sys.stderr)
         return 1
@@ -67,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def export(settings: Settings) -> Path:
     """Find, load, merge and write; give the folder. Words that cannot be stop before a weight is read."""
     _check(settings)
-    tuned = find(settings.source, settings.base)
+    tuned = find(settings.from_, settings.base)
     dtype = tuned.own_dtype() if settings.dtype == "auto" else settings.dtype
     say(_told(tuned))
     net, tokenizer = tuned.load(dtype)
@@ -84,7 +83,7 @@ def _told(tuned: Tuned) -> str:
 
 
 def _check(settings: Settings) -> None:
-    for name, value in (("from", settings.source), ("out", settings.out)):
+    for name, value in (("from", settings.from_), ("out", settings.out)):
         if not value:
             raise SettingError(name, "(none)", f"a folder, as {name}=FOLDER")
     for name, value, allowed in (
@@ -98,16 +97,6 @@ def _check(settings: Settings) -> None:
     out = Path(settings.out).expanduser()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ModelError(f"out={out} is there already. Give a new folder.")
-
-
-def _settings(words: Sequence[str]) -> Settings:
-    settings = Settings()
-    for word in words:
-        name, separator, value = word.partition("=")
-        if not separator or name.lower() not in NAMES:
-            raise SettingError(name, value, f"name=value with one of {', '.join(NAMES)}")
-        setattr(settings, NAMES[name.lower()], value)
-    return settings
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The command: `python -m csft.run +mix=full cutoff=512`. Composes, then runs one trial or a multirun."""
 
-import logging
 import os
 import sys
 from typing import NoReturn
@@ -13,6 +12,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from csft import compose, ranks
+from csft.console import before_torch
 from csft.errors import CsftError, StoppedError
 
 
@@ -20,12 +20,7 @@ def main() -> None:
     """Run the command line; an error that a user can mend is one message and exit status 1."""
     traceback_wanted = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the error is told here in one form
-    # OpenMP's threads spin while they wait: with another process on one of 2 cores, training took 4 times as
-    # long as with threads that soon sleep, which cost 7 % where the cores are free. Read when torch loads.
-    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
-    for package in ("torchao", "torch.utils._pytree"):
-        # transformers imports torchao where it is installed, which warns of parts that are not used here.
-        logging.getLogger(package).setLevel(logging.ERROR)
+    before_torch()
     compose.register()
     command = hydra.main(version_base="1.3", config_path=str(compose.folder("conf")), config_name="config")(
         _job

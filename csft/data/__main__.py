@@ -3,11 +3,11 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 
 from csft.data import commands
 from csft.data.commands import Settings
-from csft.errors import CsftError, SettingError
+from csft.errors import CsftError
+from csft.words import read_words
 
 SETTINGS = """settings, as name=value:
   root=FOLDER          the raw datasets, one folder each (default: sample, the invented world that ships)
@@ -42,22 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("settings", nargs="*", metavar="name=value")
     given = parser.parse_args(arguments)
     try:
-        COMMANDS[given.command](_settings(given.settings))
+        COMMANDS[given.command](read_words(Settings, given.settings))
     except CsftError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
-
-
-def _settings(words: Sequence[str]) -> Settings:
-    settings = Settings()
-    allowed = ", ".join(asdict(settings))
-    for word in words:
-        name, separator, value = word.partition("=")
-        if not separator or name not in asdict(settings):
-            raise SettingError(name, value, f"name=value with one of {allowed}")
-        setattr(settings, name, value)
-    return settings
 
 
 if __name__ == "__main__":

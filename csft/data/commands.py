@@ -14,6 +14,7 @@ from csft.data.catalog import DATASETS
 from csft.errors import DataError, SettingError
 from csft.files import cache_dir, whole_file, write_json
 from csft.rejects import Rejects
+from csft.words import word_list
 
 if TYPE_CHECKING:
     from csft.data.screen import ScreenRules
@@ -56,7 +57,7 @@ class Settings:
     def names(self) -> list[str]:
         """The datasets asked for; else those that are there."""
         if self.datasets:
-            return [name.strip() for name in self.datasets.split(",") if name.strip()]
+            return word_list(self.datasets)
         return [name for name in DATASETS if _is_there(name, self.folder)]
 
     @cached_property
@@ -68,7 +69,7 @@ class Settings:
 
             return gather(Exam(test=False), self.folder, self.folder / "cmb", self.cache)
         read: dict[str, list[Question]] = {}
-        for name in filter(None, self.exam.split(",")):
+        for name in word_list(self.exam):
             rejects = Rejects()
             read[Path(name).name] = list(read_questions(Path(name).expanduser(), rejects))
             say(f"exam {name}: {len(read[Path(name).name])} questions, {rejects}")
@@ -130,9 +131,13 @@ def convert(settings: Settings) -> None:
 
 def screen(settings: Settings) -> None:
     """Read and screen each dataset into the cache; print what was left out and where it is listed."""
+    from csft.config import Chat
+    from csft.data.held_out import hold_out
     from csft.data.screening import Screening
 
-    screening = Screening(settings.names, settings.folder, settings.cache, settings.exams, settings.rules)
+    held_out = hold_out(settings.folder, settings.cache, Chat().dialogues)
+    given = (settings.names, settings.folder, settings.cache, settings.exams, settings.rules)
+    screening = Screening(*given, held_out=held_out)
     for name in screening.names:
         one = screening.screened(name)
         say(f"{name}: {one.kept:,} of {one.read:,} kept; {_listed(one.rejects)}. {one.left_out}")
