@@ -21,7 +21,9 @@ from csft.rejects import Rejects
 
 SINGLE, MULTIPLE = "单项选择题", "多项选择题"
 TRAIN_FILE = "CMB-train-merge.json"
+ID_LIMIT = 20  # characters; Python itself refuses to read numbers of thousands
 OPTION_LIMIT = 20_000  # characters of all options together
+OPTION_NUMBERS = 1e15  # an option that is no text is a year, a dose, a share
 FIELDS = ("id", "exam_type", "exam_class", "exam_subject", "question", "answer", "question_type", "option",
           "explanation")  # fmt: skip
 
@@ -282,7 +284,7 @@ def _option_text(value: Any) -> str:
         return ""
     if isinstance(value, str):
         return _unicode(value)
-    if isinstance(value, int | float):
+    if isinstance(value, int | float) and abs(value) < OPTION_NUMBERS:
         return str(value)
     raise RowError("option text of a wrong type")
 
@@ -310,7 +312,12 @@ def _unicode(text: str) -> str:
 def row_id(row: Mapping[str, Any]) -> int | None:
     """A row's `id`, None if it has none. Raises RowError when it is no whole number."""
     value = row.get("id")
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+    if (
+        isinstance(value, str)
+        and value.strip().isascii()
+        and value.strip().isdigit()
+        and len(value) < ID_LIMIT
+    ):
         return int(value)
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value

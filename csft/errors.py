@@ -35,6 +35,10 @@ class DataError(CsftError):
     """A dataset, exam or cache file that is missing or not what its name says."""
 
 
+class MissingError(DataError):
+    """A file that is not there, where another one may do."""
+
+
 class ModelError(CsftError):
     """A checkpoint, tokenizer or adapter that is incomplete or does not fit."""
 

@@ -1,11 +1,15 @@
 """How a trial takes its exams: the tuned model each time, the untrained one once for all trials on it."""
 
+from collections.abc import Iterator
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from csft import data, exam, track
+from csft.config import Config
 from csft.console import say
-from csft.identity import base_key
+from csft.files import hash_value
+from csft.identity import base_key, code_hash
 from csft.job import Job
 from csft.result import predictions
 from csft.splits import Splits
@@ -14,20 +18,64 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+def asking(config: Config, tuned: bool) -> exam.Asking:
+    """How the tuned or the untrained model is asked: `exam.format=auto` asks an untrained one as a base."""
+    settings = config.exam
+    chosen = settings.format if settings.format != "auto" else ("template" if tuned else "base")
+    return exam.Asking(
+        settings.protocol, settings.prompt, chosen, settings.shots, settings.rule, settings.max_new_tokens
+    )
+
+
+def wrap(tokenizer: "PreTrainedTokenizerBase", template: str, chosen: str) -> exam.Wrap:
+    """What puts a chat format (`template`, `own` or `base`) around questions."""
+    if chosen == "own":
+        return exam.own_wrap(tokenizer)
+    return exam.base_wrap(tokenizer) if chosen == "base" else partial(data.prompt_ids, tokenizer, template)
+
+
+def forget(job: Job) -> None:
+    """Drop answers kept by an attempt: the exam is over, or the net is not the one that gave them."""
+    for path in job.folder.path.glob("answers-*.jsonl"):
+        path.unlink()
+
+
 def ask(
-    job: Job, net: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", questions: list[Any]
+    job: Job, net: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", split: str, questions: list[Any]
 ) -> list[exam.Prediction]:
-    """Put the questions to a net, in the order given."""
-    settings = job.config.exam
-    wrap = partial(data.user_prompt_ids, tokenizer, job.config.data.template)
-    return exam.take(
+    """Put a split's questions to the tuned net, in the order given; a killed exam goes on where it was."""
+    kept = exam.KeptAnswers(
+        job.folder.path / f"answers-{split}.jsonl", hash_value([job.identity.hash, split])
+    )
+    how = asking(job.config, tuned=True)
+    return exam.in_order(questions, stream(job, net, tokenizer, questions, how, kept=kept))
+
+
+def stream(
+    job: Job,
+    net: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    questions: list[Any],
+    how: exam.Asking,
+    *,
+    kept: exam.KeptAnswers | None = None,
+    rounds: int = 1,
+) -> Iterator[list[exam.Prediction]]:
+    """The answers batch by batch; in several `rounds`, each of them a fair sample of the exam."""
+    settings, template = job.config.exam, job.config.data.template
+    return exam.stream(
         net,
         tokenizer,
         questions,
-        wrap,
-        settings.protocol,
-        prompt=settings.prompt,
+        wrap(tokenizer, template, how.format),
+        how,
+        shots_from=job.splits.get("val", ()),
         batch_tokens=settings.batch_tokens,
+        batch_rows=settings.batch_rows,
+        rounds=rounds,
+        kept=kept,
+        keep_prompts=job.where.cache / "questions",
+        prompts_key=hash_value([job.tokenizer, template, how.format, code_hash()]),
     )
 
 
@@ -35,11 +83,17 @@ def base_scores(
     job: Job, net: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", asked: Splits
 ) -> dict[str, exam.Scores]:
     """Score the untrained model, once for all trials on this base and exam."""
-    cached = track.RunFolder.open(job.where.bases / base_key(job.config, job.where, job.device, asked)[:32])
+    how = asking(job.config, tuned=False)
+    shown = {"shots": job.splits["val"]} if how.shots and "val" in job.splits else {}
+    key = base_key(job.config, job.where, job.device, {**asked, **shown}, asdict(how))
+    cached = track.RunFolder.open(job.where.bases / key[:32])
     if cached.result() is None:
         say("exam of the untrained model (kept for later trials)")
         for split, questions in asked.items():
-            cached.write_predictions(split, predictions(questions, ask(job, net, tokenizer, questions)))
+            kept = exam.KeptAnswers(cached.path / f"answers-{split}.jsonl", key)
+            batches = stream(job, net, tokenizer, questions, how, kept=kept)
+            cached.write_predictions(split, predictions(questions, exam.in_order(questions, batches)))
+            kept.remove()
         cached.finish({"splits": list(asked)})
     return {
         split: exam.score({row["id"]: row["letters"] for row in cached.predictions(split)}, questions)

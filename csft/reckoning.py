@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from csft import model, train
+from csft import exam, model, train
 from csft.anatomy import Anatomy
 from csft.config import Config
 from csft.console import say
@@ -51,6 +51,7 @@ def check_memory(
         dora=tune.dora,
         loss_positions=train.loss_positions(net, kind),
         exam_tokens=config.exam.batch_tokens,
+        exam_held=exam.HELD * config.exam.batch_tokens,
         device=kind,
         shards=ranks.count if ranks.kind == "fsdp" else 1,
     )

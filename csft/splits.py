@@ -11,7 +11,7 @@ from csft.cmb import Question, read_questions
 from csft.config import Config, Exam
 from csft.console import say
 from csft.data import raw_files
-from csft.errors import DataError
+from csft.errors import DataError, MissingError
 from csft.files import hash_files, hash_value, write_json
 from csft.identity import code_hash
 from csft.rejects import Rejects
@@ -25,16 +25,16 @@ Splits = dict[str, list[Question]]
 def gather(settings: Exam, data_root: Path, exam_root: Path, cache: Path) -> Splits:
     """Read `select`, `val` and `test`, as far as they are there; what is missing is said in a line.
 
-    All of them screen the training data; `scored` says which are asked. Raises DataError when the test
-    split is to be scored and is not there.
+    All of them screen the training data; `scored` says which are asked. Raises DataError for a
+    damaged file, and for a missing one that is to be scored or to give examples.
     """
     splits: Splits = {"select": _held_out(settings, data_root, cache)}
     for split in ("val", "test"):
         rejects = Rejects()
         try:
             splits[split] = exam.load_split(exam_root, split, rejects)
-        except DataError as error:
-            if split == "test" and settings.test:
+        except MissingError as error:
+            if settings.test if split == "test" else settings.val or settings.shots:
                 raise
             say(f"exam: no {split} split, so nothing is screened against it. {_first_line(error)}")
         if rejects.total:
@@ -44,7 +44,8 @@ def gather(settings: Exam, data_root: Path, exam_root: Path, cache: Path) -> Spl
 
 def scored(config: Config, splits: Splits) -> Splits:
     """Give the splits that are asked, in asking order, `exam.per_sub_exam` questions per sub-exam at most."""
-    names = ["select", "test"] if config.exam.test else ["select"]
+    wanted = {"select": True, "val": config.exam.val, "test": config.exam.test}
+    names = [name for name, asked in wanted.items() if asked]
     return {
         name: _first(exam.exam_order(splits[name], ORDER_SEED), config.exam.per_sub_exam)
         for name in names

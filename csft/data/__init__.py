@@ -1,7 +1,8 @@
 """The data room: raw medical datasets to batches of tokens.
 
-`read` and `encode` work on one record; `prepare` brings datasets to token stores once; `Mixture` makes a
-trial's rows and draws its epochs; `batch_plan` and `collate` make its batches.
+`read` and `encode` work on one record; `hold_out` chooses the dialogues that nobody trains on; `prepare`
+brings datasets to token stores once; `Mixture` makes a trial's rows and draws its epochs; `batch_plan` and
+`collate` make its batches.
 """
 
 import importlib
@@ -11,23 +12,27 @@ if TYPE_CHECKING:
     from csft.data.alpaca import Alpaca
     from csft.data.batches import SHARED_ROWS, Plan, batch_plan, collate, joins, waste
     from csft.data.catalog import DATASETS
-    from csft.data.encoding import encode
+    from csft.data.encoding import IGNORED, encode
+    from csft.data.held_out import Dialogue, HeldOut, hold_out
     from csft.data.mix import chosen, draw
     from csft.data.mixture import Drawn, Mixture
     from csft.data.preparation import Prepared, prepare
     from csft.data.screen import ScreenRules
     from csft.data.sources import raw_files, read
-    from csft.data.template import TEMPLATES, user_prompt_ids
+    from csft.data.template import TEMPLATES, prompt_ids
     from csft.data.training_set import CutOff, TrainingSet
     from csft.data.truncation import Truncation
 
 __all__ = [
     "DATASETS",
+    "IGNORED",
     "SHARED_ROWS",
     "TEMPLATES",
     "Alpaca",
     "CutOff",
+    "Dialogue",
     "Drawn",
+    "HeldOut",
     "Mixture",
     "Plan",
     "Prepared",
@@ -39,11 +44,12 @@ __all__ = [
     "collate",
     "draw",
     "encode",
+    "hold_out",
     "joins",
     "prepare",
+    "prompt_ids",
     "raw_files",
     "read",
-    "user_prompt_ids",
     "waste",
 ]
 
@@ -52,13 +58,14 @@ _HOMES = {
     "alpaca": ("Alpaca",),
     "batches": ("SHARED_ROWS", "Plan", "batch_plan", "collate", "joins", "waste"),
     "catalog": ("DATASETS",),
-    "encoding": ("encode",),
+    "encoding": ("IGNORED", "encode"),
+    "held_out": ("Dialogue", "HeldOut", "hold_out"),
     "mix": ("chosen", "draw"),
     "mixture": ("Drawn", "Mixture"),
     "preparation": ("Prepared", "prepare"),
     "screen": ("ScreenRules",),
     "sources": ("raw_files", "read"),
-    "template": ("TEMPLATES", "user_prompt_ids"),
+    "template": ("TEMPLATES", "prompt_ids"),
     "training_set": ("CutOff", "TrainingSet"),
     "truncation": ("Truncation",),
 }

@@ -129,7 +129,19 @@ def encode_turns(
     return list(zip(ids[::2], ids[1::2], strict=True))
 
 
-def user_prompt_ids(tokenizer: Any, template: str, text: str) -> list[int]:
-    """Ids of one question as a trained model expects it: opening, user block, assistant marker."""
-    (block,) = encode_texts(tokenizer, [text.join(find(template).user)])
-    return [*bind(template, tokenizer).opening(None), *block]
+def prompt_ids(
+    tokenizer: Any, template: str, conversations: Sequence[tuple[Sequence[Turn], str]]
+) -> list[list[int]]:
+    """Ids of each (earlier turns, question) as a trained model expects it, to the assistant's marker."""
+    form, frame = find(template), bind(template, tokenizer)
+    opening = frame.opening(None)
+    spoken = list(dict.fromkeys(turn for history, _ in conversations for turn in history))
+    known = dict(zip(spoken, encode_turns(tokenizer, form, spoken), strict=True))
+    asked = encode_texts(tokenizer, (question.join(form.user) for _, question in conversations))
+    prompts = []
+    for (history, _), block in zip(conversations, asked, strict=True):
+        ids = list(opening)
+        for question, answer in (known[turn] for turn in history):
+            ids += [*question, *answer, *frame.answer_end, *frame.between]
+        prompts.append(ids + block)
+    return prompts

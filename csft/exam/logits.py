@@ -4,11 +4,9 @@ Single choice: the letter with the highest log-probability among those offered.
 
 Several answers: greedy decoding held to answers that can be written. The candidates are all non-empty
 sets of the offered letters in ascending order, tokenised as the training text `答案是{letters}。` is; from
-`答案是` on, the most likely token that leads on to a candidate is taken, one forward pass each, until the
-`。` that ends one. Where every letter is one token this is: the best letter, then the best later letter
-for as long as it beats the `。`.
-
-Rows are padded on the right and need no mask: a causal model's real tokens never see what follows them.
+`答案是` on, the most likely token that leads on to a candidate is taken, until the `。` that ends one; keys
+and values of the prompt are kept meanwhile. Where every letter is one token this is: the best letter, then
+the best later letter for as long as it beats the `。`.
 """
 
 import math
@@ -17,8 +15,11 @@ from typing import Any
 
 from csft.cmb import Question
 from csft.errors import ExamError
+from csft.exam.rows import Rows, Shared
 from csft.exam.splits import id_list
 from csft.exam.tokens import AnswerTree, answer_tree, letter_ids, prefix_ids
+
+Reading = tuple[str, dict[str, float]]  # letters, log-probability of each way to begin
 
 
 class LetterReader:
@@ -31,55 +32,49 @@ class LetterReader:
         self._names: dict[int, str] = {}
 
     def read(
-        self, questions: Sequence[Question], prompts: Sequence[list[int]]
-    ) -> list[tuple[str, dict[str, float]]]:
-        """(letters, log-probability of each way to begin) per question."""
-        ids = [question.id for question in questions]
-        paths = [[*prompt, *self.prefix] for prompt in prompts]
+        self, questions: Sequence[Question], prompts: Sequence[Sequence[int]], shared: Shared | None = None
+    ) -> list[Reading]:
+        """Letters and log-probabilities of each question; `prompts` go on where `shared` ends."""
         nodes = [self._tree(question) for question in questions]
-        first = self._step(paths, nodes, ids)
-        started = [{self._name(token): value for token, value in values.items()} for values in first]
-        going = self._descend(range(len(questions)), nodes, paths, first)
-        while going:
-            values = self._step(
-                [paths[row] for row in going], [nodes[row] for row in going], [ids[row] for row in going]
+        kept = not all(question.single for question in questions)
+        rows = Rows(self.net, [[*ids, *self.prefix] for ids in prompts], shared, kept, pad_id(self.tokenizer))
+        values = self._values(rows.start(), nodes, questions)
+        started = [{self._name(token): value for token, value in one.items()} for one in values]
+        going = list(range(len(questions)))
+        while True:
+            written = [self._descend(nodes, row, one) for row, one in zip(going, values, strict=True)]
+            on = [place for place, row in enumerate(going) if nodes[row].children]
+            if not on:
+                return [(node.letters, start) for node, start in zip(nodes, started, strict=True)]
+            if len(on) < len(going):
+                rows.select(on)
+            going = [going[place] for place in on]
+            logits_B1V = rows.feed([written[place] for place in on], reading=1)
+            values = self._values(
+                logits_B1V, [nodes[row] for row in going], [questions[row] for row in going]
             )
-            going = self._descend(going, nodes, paths, values)
-        return [(node.letters, start) for node, start in zip(nodes, started, strict=True)]
 
-    def _descend(
-        self,
-        rows: Sequence[int],
-        nodes: list[AnswerTree],
-        paths: list[list[int]],
-        values: Sequence[dict[int, float]],
-    ) -> list[int]:
-        """Take each row's best token, and what follows without a choice; the rows not yet at an end."""
-        for row, value in zip(rows, values, strict=True):
-            token = max(value, key=lambda one: value[one])  # the first of equals: the lower letter
-            nodes[row] = nodes[row].children[token]
-            paths[row].append(token)
-            while len(nodes[row].children) == 1:
-                ((token, nodes[row]),) = nodes[row].children.items()
-                paths[row].append(token)
-        return [row for row in rows if nodes[row].children]
+    def _descend(self, nodes: list[AnswerTree], row: int, values: dict[int, float]) -> list[int]:
+        """Take a row's best token, and what follows without a choice; give the tokens."""
+        token = max(values, key=lambda one: values[one])  # the first of equals: the lower letter
+        nodes[row], taken = nodes[row].children[token], [token]
+        while len(nodes[row].children) == 1:
+            ((token, nodes[row]),) = nodes[row].children.items()
+            taken.append(token)
+        return taken
 
-    def _step(
-        self, paths: list[list[int]], nodes: list[AnswerTree], ids: Sequence[int | None]
+    def _values(
+        self, logits_B1V: Any, nodes: Sequence[AnswerTree], questions: Sequence[Question]
     ) -> list[dict[int, float]]:
-        """Log-probabilities of the tokens that each row's node allows next."""
+        """Natural log-probabilities, among all words, of the tokens that each row's node allows next."""
         tokens = sorted({token for node in nodes for token in node.children})
-        logprobs_BT = next_logprobs(self.net, paths, _pad_id(self.tokenizer), tokens)
+        logits_BV = logits_B1V[:, -1].float()
+        logprobs_BT = (logits_BV[:, tokens] - logits_BV.logsumexp(-1, keepdim=True)).tolist()
         read = []
         for values, node in zip(logprobs_BT, nodes, strict=True):
             value_of = dict(zip(tokens, values, strict=True))
             read.append({token: value_of[token] for token in node.children})
-        broken = [ids[row] for row, values in enumerate(read) if any(map(math.isnan, values.values()))]
-        if broken:
-            raise ExamError(
-                f"The model's logits are NaN on {len(broken)} of {len(ids)} questions of a batch "
-                f"(ids {id_list(broken)}): its weights or its precision are broken, nothing was scored."
-            )
+        check_numbers([any(map(math.isnan, values.values())) for values in read], questions)
         return read
 
     def _tree(self, question: Question) -> AnswerTree:
@@ -103,30 +98,16 @@ class LetterReader:
         return self._names[token]
 
 
-def next_logprobs(
-    net: Any, rows: Sequence[list[int]], pad_id: int, tokens: Sequence[int]
-) -> list[list[float]]:
-    """Natural log P(token comes next) per row and token (B, T), among the whole vocabulary, in float32.
-
-    The head runs only at positions where some row ends: (B, U, V) with U distinct lengths.
-    """
-    import torch
-
-    ends = [len(row) - 1 for row in rows]
-    ids_BL = torch.full((len(rows), max(ends) + 1), pad_id, dtype=torch.long)
-    for place, row in enumerate(rows):
-        ids_BL[place, : len(row)] = torch.tensor(row)
-    kept, which_B = torch.unique(torch.tensor(ends), return_inverse=True)
-    logits_BUV = net(
-        input_ids=ids_BL.to(net.device), use_cache=False, logits_to_keep=kept.to(net.device)
-    ).logits
-    device = logits_BUV.device
-    logits_BV = logits_BUV[torch.arange(len(rows), device=device), which_B.to(device)].float()
-    picked_BT = logits_BV[:, torch.tensor(tokens, device=device)]
-    logprobs_BT: list[list[float]] = (picked_BT - logits_BV.logsumexp(-1, keepdim=True)).tolist()
-    return logprobs_BT
+def check_numbers(broken: Sequence[bool], questions: Sequence[Question]) -> None:
+    """Raise ExamError with the ids of questions whose logits are not numbers."""
+    ids = [question.id for question, bad in zip(questions, broken, strict=True) if bad]
+    if ids:
+        raise ExamError(
+            f"The model's logits are NaN on {len(ids)} of {len(questions)} questions of a batch "
+            f"(ids {id_list(ids)}): its weights or its precision are broken, nothing was scored."
+        )
 
 
-def _pad_id(tokenizer: Any) -> int:
+def pad_id(tokenizer: Any) -> int:
     """Any id will do for what no real token sees."""
     return int(tokenizer.pad_token_id or 0)

@@ -1,40 +1,33 @@
 """Scores with their noise: exact string equality with the key, counted per sub-exam, exam type and in all."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from csft.cmb import EXAM_TYPES, MULTIPLE, SUB_EXAMS, Question, RowError, SubExam, find_sub_exam, row_id
-from csft.errors import ExamError
-from csft.exam.answers import LETTERS
-from csft.exam.splits import doubled, id_list
+from csft.cmb import EXAM_TYPES, SUB_EXAMS
+from csft.exam.careful import LETTERS
+from csft.exam.key import Key, KeyRow, check_ids, key_rows
+from csft.exam.noise import Figure, figure, guess_interval, mean_intervals
 
-CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """`correct` of `n`; `percent` with its 95 % Wilson interval from `low` to `high`, in percent."""
-
-    percent: float
-    correct: int
-    n: int
-    low: float
-    high: float
+PARTS = ("total", "single", "multiple", *EXAM_TYPES.values(), *(sub.key for sub in SUB_EXAMS))
+"""Everything that is scored by itself, in the order it is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
     """An exam's result in percent. Keys are English: `physician`, `physician/licensed_physician`.
 
-    `figures` holds count and interval of `total`, `single`, `multiple`, every exam type and sub-exam
-    under these names. A part the exam does not ask has no entry, and None among the plain figures.
+    `figures` holds count and Wilson interval of every share: `total`, `single`, `multiple`, each exam
+    type and sub-exam under these names, and the baselines `always/A` to `always/G`. `intervals` holds
+    [low, high] of what is no single share: `macro`, `macro_exam_types`, `category_means/physician` and
+    so on by bootstrap, and `random`, where 95 % of guessed sheets would lie. A part the exam does not
+    ask has no entry, and None among the plain figures.
     """
 
     n: int
     unparsed: int
+    unparsed_by_exam_type: dict[str, int]
     total: float  # micro: every question counts the same
     macro: float  # mean over sub-exams
     macro_exam_types: float  # mean over exam types
@@ -44,55 +37,44 @@ class Scores:
     by_sub_exam: dict[str, float]
     category_means: dict[str, float]  # CMB's figure per exam type: the mean of its sub-exams
     figures: dict[str, Figure]
-    best_letter: str
-    best_letter_percent: float  # baseline: the same letter everywhere
+    intervals: dict[str, list[float]]
+    always: dict[str, float]  # baselines: this letter everywhere
+    best_letter: str  # the best of them
+    best_letter_percent: float
     random_percent: float | None  # baseline: any set of offered letters; None when options are unknown
 
 
-@dataclass(frozen=True, slots=True)
-class _KeyRow:
-    id: int
-    sub_exam: SubExam
-    multiple: bool
-    answer: str
-    options: int  # how many are offered, 0 = unknown
-
-
-def score(answers: Mapping[int, str], key: Sequence[Question | Mapping[str, Any]]) -> Scores:
+def score(answers: Mapping[int, str], key: Key) -> Scores:
     """Score `{id: letters}` against questions or key rows as CMB publishes them.
 
     "" is an unparsed answer, which is wrong. Letters must equal the key's exactly, order included:
-    that is CMB's rule (src/score_test.py), and four of its keys are unsorted.
+    that is CMB's rule (score.py), and four of its keys are unsorted.
     Raises ExamError for ids missing, doubled or extra and for unknown sub-exams.
     """
-    rows = _key_rows(key)
-    _check_ids(answers, rows)
+    rows = key_rows(key)
+    check_ids(answers, rows)
     marks: dict[str, list[bool]] = defaultdict(list)
+    unparsed: Counter[str] = Counter()
     for row in rows:
-        right = answers[row.id] == row.answer
-        kind = "multiple" if row.multiple else "single"
-        for part in ("total", kind, row.sub_exam.exam_type_key, row.sub_exam.key):
-            marks[part].append(right)
-    figures = {part: figure(sum(marks[part]), len(marks[part])) for part in _parts() if part in marks}
-    return _scores(figures, rows, sum(answers[row.id] == "" for row in rows))
+        for part in row.parts:
+            marks[part].append(answers[row.id] == row.answer)
+            unparsed[part] += answers[row.id] == ""
+    figures = {part: figure(sum(marks[part]), len(marks[part])) for part in PARTS if part in marks}
+    return _scores(figures | _always(rows), rows, unparsed)
 
 
-def figure(correct: int, n: int) -> Figure:
-    """A share in percent with its Wilson interval."""
-    from scipy.stats import binomtest
-
-    interval = binomtest(correct, n).proportion_ci(confidence_level=CONFIDENCE, method="wilson")
-    return Figure(100 * correct / n, correct, n, 100 * float(interval.low), 100 * float(interval.high))
-
-
-def _scores(figures: dict[str, Figure], rows: Sequence[_KeyRow], unparsed: int) -> Scores:
-    percent = {part: figure.percent for part, figure in figures.items()}
+def _scores(figures: dict[str, Figure], rows: Sequence[KeyRow], unparsed: Mapping[str, int]) -> Scores:
+    percent = {part: one.percent for part, one in figures.items()}
     by_sub_exam = {sub.key: percent[sub.key] for sub in SUB_EXAMS if sub.key in percent}
     by_exam_type = {key: percent[key] for key in EXAM_TYPES.values() if key in percent}
-    letter, letter_percent = _best_letter(rows)
+    always = {letter: percent[f"always/{letter}"] for letter in LETTERS}
+    best = max(always, key=lambda letter: always[letter])
+    chances = _chances(rows)
+    intervals = mean_intervals({key: figures[key] for key in by_sub_exam})
     return Scores(
         n=len(rows),
-        unparsed=unparsed,
+        unparsed=unparsed["total"],
+        unparsed_by_exam_type={key: unparsed[key] for key in by_exam_type},
         total=percent["total"],
         macro=_mean(by_sub_exam.values()),
         macro_exam_types=_mean(by_exam_type.values()),
@@ -100,71 +82,33 @@ def _scores(figures: dict[str, Figure], rows: Sequence[_KeyRow], unparsed: int) 
         multiple=percent.get("multiple"),
         by_exam_type=by_exam_type,
         by_sub_exam=by_sub_exam,
-        category_means={
-            key: _mean(value for name, value in by_sub_exam.items() if name.startswith(f"{key}/"))
-            for key in by_exam_type
-        },
+        category_means={key: _category_mean(key, by_sub_exam) for key in by_exam_type},
         figures=figures,
-        best_letter=letter,
-        best_letter_percent=letter_percent,
-        random_percent=_random(rows),
+        intervals=intervals | ({"random": guess_interval(chances)} if chances else {}),
+        always=always,
+        best_letter=best,
+        best_letter_percent=always[best],
+        random_percent=100 * _mean(chances) if chances else None,
     )
 
 
-def _parts() -> list[str]:
-    return ["total", "single", "multiple", *EXAM_TYPES.values(), *(sub.key for sub in SUB_EXAMS)]
+def _category_mean(exam_type: str, by_sub_exam: Mapping[str, float]) -> float:
+    return _mean(value for name, value in by_sub_exam.items() if name.startswith(f"{exam_type}/"))
 
 
-def _key_rows(key: Sequence[Question | Mapping[str, Any]]) -> list[_KeyRow]:
-    if not key:
-        raise ExamError("The key is empty: there is nothing to score.")
-    rows = [_key_row(entry) for entry in key]
-    if twice := doubled(row.id for row in rows):
-        raise ExamError(f"The key holds {len(twice)} ids more than once: {id_list(twice)}.")
-    return rows
+def _always(rows: Sequence[KeyRow]) -> dict[str, Figure]:
+    keys = Counter(row.answer for row in rows)
+    return {f"always/{letter}": figure(keys[letter], len(rows)) for letter in LETTERS}
 
 
-def _key_row(entry: Question | Mapping[str, Any]) -> _KeyRow:
-    if isinstance(entry, Question):
-        number, options = entry.id, len(entry.offered)
-        names, kind = (entry.exam_type, entry.exam_class), entry.question_type
-        answer: Any = entry.answer
-    else:
-        try:
-            number, options = row_id(entry), 0
-        except RowError:
-            number = None
-        names = (str(entry.get("exam_type")), str(entry.get("exam_class")))
-        kind, answer = str(entry.get("question_type")), entry.get("answer")
-    sub_exam = find_sub_exam(*names)
-    if number is None or sub_exam is None or not isinstance(answer, str) or not answer:
-        shown = f"id {number}, {names[0]} / {names[1]}, answer {answer!r}"
-        raise ExamError(f"A key row lacks a usable id, sub-exam or answer: {shown}.")
-    return _KeyRow(number, sub_exam, kind == MULTIPLE, answer, options)
+def _chances(rows: Sequence[KeyRow]) -> list[float]:
+    """What a guess has: one of the letters in a single choice, one of all non-empty sets in a multiple one.
 
-
-def _check_ids(answers: Mapping[int, str], rows: Sequence[_KeyRow]) -> None:
-    known = {row.id for row in rows}
-    missing, extra = sorted(known - answers.keys()), sorted(answers.keys() - known, key=str)
-    problems = [f"{len(missing)} questions have no answer: ids {id_list(missing)}"] if missing else []
-    problems += [f"{len(extra)} answers have no question: ids {id_list(extra)}"] if extra else []
-    strange = [number for number, letters in answers.items() if not isinstance(letters, str)]
-    problems += [f"answers that are not text: ids {id_list(strange)}"] if strange else []
-    if problems:
-        raise ExamError("Answers and key do not fit: " + "; ".join(problems) + ".")
-
-
-def _best_letter(rows: Sequence[_KeyRow]) -> tuple[str, float]:
-    shares = {letter: 100 * sum(row.answer == letter for row in rows) / len(rows) for letter in LETTERS}
-    letter = max(shares, key=lambda one: shares[one])
-    return letter, shares[letter]
-
-
-def _random(rows: Sequence[_KeyRow]) -> float | None:
-    """One of the letters in a single choice, one of all non-empty sets in a multiple one."""
+    Empty when the options of a question are unknown.
+    """
     if not all(row.options for row in rows):
-        return None
-    return 100 * _mean(1 / (2**row.options - 1) if row.multiple else 1 / row.options for row in rows)
+        return []
+    return [1 / (2**row.options - 1) if row.multiple else 1 / row.options for row in rows]
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -1,88 +1,81 @@
-"""Taking an exam: every question is asked once, in length-sorted batches under a token budget."""
+"""Taking an exam: every question is asked once, in batches, and answers come out as they are there."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from csft.cmb import Question
-from csft.console import progress
+from csft.console import bar
 from csft.errors import ExamError, SettingError
-from csft.exam.answers import read_answer
-from csft.exam.prompts import question_text
+from csft.exam.answering import Answering
+from csft.exam.asking import Asking
+from csft.exam.batching import Batch, Limits, plan
+from csft.exam.formats import Wrap
+from csft.exam.kept_answers import KeptAnswers
+from csft.exam.papers import conversations, tokenised
+from csft.exam.prediction import Prediction
 from csft.exam.splits import doubled, id_list
 
-PROTOCOLS = ("logits", "generate")
-# The logits of a padded batch are computed at every length that occurs in it, for every row.
-DISTINCT_LENGTHS = 8
 
-Wrap = Callable[[str], list[int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What the model answered to one question.
-
-    `logprobs` (protocol `logits`): natural log-probability of each way the answer could begin, given
-    the whole vocabulary: the option letters, and for several answers also pieces such as `AB`.
-    """
-
-    id: int
-    letters: str  # "" = unparsed
-    correct: bool
-    text: str = ""  # what was generated; empty under `logits`
-    logprobs: dict[str, float] = field(default_factory=dict)
+def take(net: Any, tokenizer: Any, questions: Sequence[Question], wrap: Wrap, **how: Any) -> list[Prediction]:
+    """Ask `net` all `questions`; predictions come back in their order. Settings as those of `stream`."""
+    return in_order(questions, stream(net, tokenizer, questions, wrap, **how))
 
 
-def take(
+def in_order(questions: Sequence[Question], batches: Iterable[Sequence[Prediction]]) -> list[Prediction]:
+    """The answers of all batches in the order of their questions."""
+    answers: dict[int | None, Prediction] = {one.id: one for batch in batches for one in batch}
+    return [answers[question.id] for question in questions]
+
+
+def stream(
     net: Any,
     tokenizer: Any,
     questions: Sequence[Question],
     wrap: Wrap,
-    protocol: str = "logits",
+    asking: Asking | None = None,
     *,
-    prompt: str = "cmb",
+    shots_from: Sequence[Question] = (),
     batch_tokens: int = 8192,
-    max_new_tokens: int = 64,
-    answer_rule: str = "official",
-    on_batch: Callable[[list[Prediction]], None] | None = None,
-) -> list[Prediction]:
-    """Ask `net` all `questions`; predictions come back in their order.
+    batch_rows: int | None = None,
+    rounds: int = 1,
+    kept: KeptAnswers | None = None,
+    keep_prompts: Path | None = None,
+    prompts_key: str = "",
+) -> Iterator[list[Prediction]]:
+    """Ask and give the answers batch by batch; stop iterating and nothing more is computed.
 
-    `wrap` turns a user's text into token ids that end where the model's turn begins. `batch_tokens`
-    bounds rows × longest row; answers do not depend on it beyond floating-point noise. Questions are
-    asked longest first, so for partial results in exam order call this with one slice after another.
+    `wrap` turns conversations into token ids that end where the model's turn begins. `batch_tokens` bounds
+    what is computed at once, `batch_rows` how many questions; answers do not depend on them beyond
+    floating-point noise. With several `rounds` the questions are answered slice by slice in the order given,
+    so that what is known is a fair part of an exam in exam order. With `kept` answers of an earlier attempt
+    come first and are not computed again. `shots_from` is the split that examples are drawn from.
+    `keep_prompts` is a folder for token ids, in which `prompts_key` stands for tokenizer and wrapper.
     Raises ExamError for logits that are not numbers and for a tokenizer that runs letters together.
     """
-    _check(questions, protocol, batch_tokens, max_new_tokens)
-    prompts = [wrap(question_text(one, prompt, official_quirks=protocol == "generate")) for one in questions]
-    extra, distinct = (0, DISTINCT_LENGTHS) if protocol == "logits" else (max_new_tokens, len(questions))
-    plan = list(batches([len(ids) + extra for ids in prompts], batch_tokens, distinct))
-    answer = _answerer(net, tokenizer, protocol, max_new_tokens, answer_rule)
-    done: dict[int, Prediction] = {}
-    with evaluating(net):
-        for rows in progress(plan, f"exam ({len(questions)} questions)", "batch"):
-            asked = [questions[row] for row in rows]
-            predictions = answer(asked, [prompts[row] for row in rows])
-            done.update(zip(rows, predictions, strict=True))
-            if on_batch is not None:
-                on_batch(predictions)
-    return [done[row] for row in range(len(questions))]
-
-
-def batches(lengths: Sequence[int], batch_tokens: int, distinct: int) -> Iterator[list[int]]:
-    """Row numbers, longest first; rows × longest stays within the budget unless one row alone is over it."""
-    rows: list[int] = []
-    seen: set[int] = set()
-    for row in sorted(range(len(lengths)), key=lambda one: (-lengths[one], one)):
-        full = rows and (len(rows) + 1) * lengths[rows[0]] > batch_tokens
-        if full or len(seen | {lengths[row]}) > distinct:
-            yield rows
-            rows, seen = [], set()
-        rows.append(row)
-        seen.add(lengths[row])
-    if rows:
-        yield rows
+    asking = asking or Asking()
+    _check(questions, batch_tokens, batch_rows, rounds)
+    known = kept.begin() if kept else {}
+    done = [known[question.id] for question in questions if question.id in known]
+    said = conversations(questions, asking, shots_from)
+    prompts = tokenised(said, wrap, keep_prompts, prompts_key)
+    families = [(one.sub_exam.key if one.sub_exam else "", one.question_type) for one in questions]
+    answering = Answering(net, tokenizer, asking, questions, prompts)
+    limits = Limits(batch_tokens, batch_rows, answering.longer)
+    batches = plan(prompts, families, limits, rounds, answering.shares)
+    with bar("exam", "question", len(questions), done=len(done)) as progress:
+        if done:
+            yield done
+        for batch in batches:
+            rows = [row for row in batch.rows if questions[row].id not in known]
+            if rows:
+                with evaluating(net):  # not around the loop: whoever iterates is not to stay inside it
+                    answers = answering.answers(Batch(tuple(rows), batch.shared))
+                if kept:
+                    kept.add(answers)
+                progress.update(len(answers))
+                yield answers
 
 
 @contextmanager
@@ -99,49 +92,10 @@ def evaluating(net: Any) -> Iterator[None]:
         net.train(training)
 
 
-Answerer = Callable[[list[Question], list[list[int]]], list[Prediction]]
-
-
-def _answerer(net: Any, tokenizer: Any, protocol: str, max_new_tokens: int, rule: str) -> Answerer:
-    if protocol == "logits":
-        from csft.exam.logits import LetterReader
-
-        reader = LetterReader(net, tokenizer)
-
-        def by_logits(asked: list[Question], prompts: list[list[int]]) -> list[Prediction]:
-            return [
-                _prediction(question, letters, logprobs=logprobs)
-                for question, (letters, logprobs) in zip(asked, reader.read(asked, prompts), strict=True)
-            ]
-
-        return by_logits
-
-    from csft.exam.generate import generate
-
-    def by_text(asked: list[Question], prompts: list[list[int]]) -> list[Prediction]:
-        texts = generate(net, tokenizer, prompts, max_new_tokens)
-        return [
-            _prediction(question, read_answer(text, question.question_type, rule), text)
-            for question, text in zip(asked, texts, strict=True)
-        ]
-
-    return by_text
-
-
-def _prediction(
-    question: Question, letters: str, text: str = "", logprobs: dict[str, float] | None = None
-) -> Prediction:
-    if question.id is None:
-        raise ExamError(f"A question without an id cannot be answered: {question.question[:40]}")
-    return Prediction(question.id, letters, letters == question.answer, text, logprobs or {})
-
-
-def _check(questions: Sequence[Question], protocol: str, batch_tokens: int, max_new_tokens: int) -> None:
-    if protocol not in PROTOCOLS:
-        raise SettingError("exam.protocol", protocol, " or ".join(PROTOCOLS))
-    for name, value in (("batch_tokens", batch_tokens), ("max_new_tokens", max_new_tokens)):
-        if value < 1:
-            raise SettingError(f"exam.{name}", value, "a whole number of tokens, at least 1")
+def _check(questions: Sequence[Question], batch_tokens: int, batch_rows: int | None, rounds: int) -> None:
+    for name, value in (("batch_tokens", batch_tokens), ("batch_rows", batch_rows), ("rounds", rounds)):
+        if value is not None and value < 1:
+            raise SettingError(f"exam.{name}", value, "a whole number, at least 1")
     ids = [question.id for question in questions]
     if None in ids:
         raise ExamError(f"{ids.count(None)} questions carry no id; number them before the exam.")

@@ -36,10 +36,8 @@ RESERVE = {"cpu": (0.2 * GB, 0.03), "cuda": (0.8 * GB, 0.04)}  # bytes, and a sh
 # Bytes per number of the largest weight while adamw_8bit works on it: on a processor as measured with torchao
 # 0.18, one operation at a time; compiled on a GPU, three float32 numbers, which is a guess.
 _STEP_BYTES = {"cpu": 45, "cuda": 12}
-_EXAM_PROMPT, _EXAM_LENGTHS = (
-    32,
-    8,
-)  # tokens of a short question; lengths of a batch, at each of which are logits
+# Tokens of a short question; positions whose logits are read of it where an answer is drafted.
+_EXAM_PROMPT, _EXAM_POSITIONS = 32, 4
 
 
 @dataclass(frozen=True)
@@ -143,6 +141,7 @@ def moments(net: Anatomy, work: Workload) -> Iterator[Moment]:
     ):
         yield Moment(name, gradients, states, active, temporary + _gathered(net, work))
     exam = activations.forward_only(net, work, work.exam_tokens) + _exam_logits(net, work)
+    exam += _exam_cache(net, work)
     yield Moment("exam", 0.0, 0.0, 0.0, exam + _gathered(net, work))
 
 
@@ -196,7 +195,13 @@ def _gathered(net: Anatomy, work: Workload) -> float:
 
 def _exam_logits(net: Anatomy, work: Workload) -> float:
     rows = work.exam_tokens // _EXAM_PROMPT
-    return rows * net.vocabulary * (_EXAM_LENGTHS * work.weight_bytes + 2 * 4)
+    return rows * net.vocabulary * (_EXAM_POSITIONS * work.weight_bytes + 2 * 4)
+
+
+def _exam_cache(net: Anatomy, work: Workload) -> float:
+    """Keys and values, once more while the cache grows by a layer."""
+    layer = 2 * net.kv_heads * net.head_dim * work.weight_bytes
+    return work.exam_held * layer * (net.layers + 1)
 
 
 def _doubt(net: Anatomy, work: Workload) -> str:

@@ -30,6 +30,7 @@ class Workload:
     dora: bool = False
     loss_positions: int | None = None
     exam_tokens: int = 0  # of a forward pass of the exam
+    exam_held: int = 0  # tokens whose keys and values the exam holds at once
     device: str = "cpu"
     shards: int = 1
 

@@ -74,11 +74,15 @@ def test_the_papers_end_token_has_its_place_under_every_cutoff(letters: Any) -> 
 
 
 def test_an_exam_prompt_is_what_training_shows_before_an_answer(letters: Any) -> None:
+    history = (("q1", "a1"), ("q2", "a2"))
     for template in data.TEMPLATES:
-        prompt = data.user_prompt_ids(letters, template, "Q\nin")
-        got, labels = data.encode(data.Alpaca("Q", "in", "x"), letters, template, 4096)
-        assert got[: len(prompt)] == prompt
-        assert labels[len(prompt) - 1] == -100 and labels[len(prompt)] != -100
+        for earlier in ((), history):
+            ((*_, prompt),) = [data.prompt_ids(letters, template, [((), "z"), (earlier, "Q\nin")])]
+            got, labels = data.encode(
+                data.Alpaca("Q", "in", "x", history=earlier), letters, template, 4096, mask_history=True
+            )
+            assert got[: len(prompt)] == prompt
+            assert labels[len(prompt) - 1] == -100 and labels[len(prompt)] != -100
 
 
 def test_a_frame_knows_how_many_tokens_stand_around_a_question(letters: Any) -> None:

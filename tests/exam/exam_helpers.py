@@ -62,11 +62,17 @@ def make_net(vocabulary: int, seed: int = 0) -> Any:
 
 
 def make_wrap(tokenizer: Any) -> Any:
-    """The chat format around a user's text, up to the model's turn."""
+    """The chat format around conversations, up to the model's turn."""
 
-    def wrap(text: str) -> list[int]:
-        turn = f"<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n"
-        ids: list[int] = tokenizer.encode("<s>" + turn, add_special_tokens=False)
-        return ids
+    def wrap(conversations: Any) -> list[list[int]]:
+        texts = []
+        for examples, text in conversations:
+            shown = "".join(f"{_turn(user)}{answer}</s>" for user, answer in examples)
+            texts.append("<s>" + shown + _turn(text))
+        return [list(tokenizer.encode(text, add_special_tokens=False)) for text in texts]
 
     return wrap
+
+
+def _turn(text: str) -> str:
+    return f"<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n"

@@ -11,9 +11,8 @@ from exam_helpers import make_net, make_question, make_tokenizer, make_wrap
 
 from csft.cmb import Question
 from csft.errors import ExamError, SettingError
-from csft.exam import Prediction, letter_ids, load_split, question_text, score, take
-from csft.exam.generate import stop_ids
-from csft.exam.taking import batches
+from csft.exam import Asking, Prediction, letter_ids, load_split, question_text, score, stream, take
+from csft.exam.greedy import stop_ids
 from csft.exam.tokens import answer_ids, answer_tree
 from csft.rejects import Rejects
 
@@ -48,27 +47,31 @@ def slow_several(net: Any, tokenizer: Any, question: Question, prompt: list[int]
     return next(iter(left))
 
 
+def one(wrap: Any, text: str) -> list[int]:
+    (ids,) = wrap([((), text)])
+    return list(ids)
+
+
 @pytest.mark.parametrize("prompt", ["cmb", "train"])
 def test_letters_equal_the_slow_reading(
     net: Any, tokenizer: Any, questions: list[Question], wrap: Any, prompt: str
 ) -> None:
-    for prediction, question in zip(
-        take(net, tokenizer, questions, wrap, prompt=prompt), questions, strict=True
-    ):
-        ids = wrap(question_text(question, prompt))
+    taken = take(net, tokenizer, questions, wrap, asking=Asking(prompt=prompt))
+    for prediction, question in zip(taken, questions, strict=True):
+        ids = one(wrap, question_text(question, prompt))
         slow = slow_single if question.single else slow_several
         assert prediction.letters == slow(net, tokenizer, question, ids)
         assert prediction.correct == (prediction.letters == question.answer)
         assert prediction.id == question.id
     # a test that could not fail would be one in which every answer is the same
-    assert len({one.letters for one in take(net, tokenizer, questions, wrap, prompt=prompt)}) > 3
+    assert len({prediction.letters for prediction in taken}) > 3
 
 
 def test_log_probabilities_are_those_of_the_whole_vocabulary(
     net: Any, tokenizer: Any, questions: list[Question], wrap: Any
 ) -> None:
     (prediction,) = take(net, tokenizer, questions[:1], wrap)
-    values = next_logprobs(net, wrap(question_text(questions[0])) + encode(tokenizer, "答案是"))
+    values = next_logprobs(net, one(wrap, question_text(questions[0])) + encode(tokenizer, "答案是"))
     expected = {letter: values[encode(tokenizer, letter)[0]] for letter in "ABCDE"}
     assert prediction.logprobs == pytest.approx(expected, abs=1e-4)
     assert sum(map(math.exp, prediction.logprobs.values())) < 1
@@ -80,17 +83,19 @@ def test_log_probabilities_are_those_of_the_whole_vocabulary(
 def test_answers_do_not_depend_on_the_batch(
     net: Any, tokenizer: Any, questions: list[Question], wrap: Any, protocol: str
 ) -> None:
-    def run(batch_tokens: int, order: list[Question]) -> list[Prediction]:
-        return take(net, tokenizer, order, wrap, protocol, batch_tokens=batch_tokens, max_new_tokens=6)
+    def run(batch_tokens: int, order: list[Question], **how: Any) -> list[Prediction]:
+        asking = Asking(protocol, max_new_tokens=6)
+        return take(net, tokenizer, order, wrap, asking=asking, batch_tokens=batch_tokens, **how)
 
     alone, few, many = (run(budget, questions) for budget in (1, 400, 100_000))
     backwards = run(100_000, questions[::-1])[::-1]
-    for other in (few, many, backwards):
-        assert [(one.id, one.letters, one.text) for one in other] == [
-            (one.id, one.letters, one.text) for one in alone
+    by_rows = [run(100_000, questions, batch_rows=rows, rounds=rows) for rows in (1, 3, 8)]
+    for other in (few, many, backwards, *by_rows):
+        assert [(got.id, got.letters, got.text) for got in other] == [
+            (got.id, got.letters, got.text) for got in alone
         ]
-        for one, reference in zip(other, alone, strict=True):
-            assert one.logprobs == pytest.approx(reference.logprobs, abs=1e-4)
+        for got, reference in zip(other, alone, strict=True):
+            assert got.logprobs == pytest.approx(reference.logprobs, abs=1e-4)
 
 
 def test_a_model_that_knows_is_read_right_by_both_protocols(
@@ -99,10 +104,10 @@ def test_a_model_that_knows_is_read_right_by_both_protocols(
     questions = questions[:12]
     net = make_net(len(tokenizer), seed=1)
     train(net, tokenizer, questions, wrap)
-    sheet = take(net, tokenizer, questions, wrap, "logits")
+    sheet = take(net, tokenizer, questions, wrap)
     assert [one.letters for one in sheet] == [question.answer for question in questions]
     assert score({one.id: one.letters for one in sheet}, questions).total == 100
-    written = take(net, tokenizer, questions, wrap, "generate", max_new_tokens=12)
+    written = take(net, tokenizer, questions, wrap, asking=Asking("generate", max_new_tokens=12))
     assert [one.text for one in written] == [f"答案是{question.answer}。" for question in questions]
     assert all(one.correct for one in written)
 
@@ -110,8 +115,11 @@ def test_a_model_that_knows_is_read_right_by_both_protocols(
 def train(net: Any, tokenizer: Any, questions: list[Question], wrap: Any) -> None:
     """Learn `答案是{answer}。</s>` by heart."""
     rows = [
-        (wrap(question_text(one)), [*encode(tokenizer, f"答案是{one.answer}。"), tokenizer.eos_token_id])
-        for one in questions
+        (
+            one(wrap, question_text(asked)),
+            [*encode(tokenizer, f"答案是{asked.answer}。"), tokenizer.eos_token_id],
+        )
+        for asked in questions
     ]
     longest = max(len(prompt) + len(answer) for prompt, answer in rows)
     ids_BL = torch.full((len(rows), longest), 2)
@@ -142,21 +150,25 @@ def test_training_mode_comes_back_and_no_gradient_is_kept(
 def test_partial_results_stream_out_once_each(
     net: Any, tokenizer: Any, questions: list[Question], wrap: Any
 ) -> None:
-    seen: list[Prediction] = []
-    whole = take(net, tokenizer, questions, wrap, batch_tokens=600, on_batch=seen.extend)
-    assert sorted(seen, key=lambda one: one.id) == whole
-    assert [one.id for one in whole] == [question.id for question in questions]
+    batches = list(stream(net, tokenizer, questions, wrap, batch_tokens=600))
+    seen = [got for batch in batches for got in batch]
+    assert len(batches) > 3
+    whole = take(net, tokenizer, questions, wrap, batch_tokens=600)
+    assert sorted(seen, key=lambda got: got.id) == whole
+    assert [got.id for got in whole] == [question.id for question in questions]
 
 
-def test_a_batch_stays_within_its_budget() -> None:
-    lengths = [10, 700, 30, 30, 40, 31, 33, 35, 37, 39, 41, 43, 45] * 9
-    plan = list(batches(lengths, 300, distinct=8))
-    assert sorted(itertools.chain(*plan)) == list(range(len(lengths)))
-    for rows in plan:
-        longest = max(lengths[row] for row in rows)
-        assert len(rows) * longest <= 300 or len(rows) == 1
-        assert len({lengths[row] for row in rows}) <= 8
-    assert len(plan) < len(lengths) / 3
+def test_rounds_answer_the_exam_in_its_order(
+    net: Any, tokenizer: Any, questions: list[Question], wrap: Any
+) -> None:
+    order = [got.id for batch in stream(net, tokenizer, questions, wrap, rounds=4) for got in batch]
+    ids = [question.id for question in questions]
+    for first in range(0, 24, 6):
+        assert sorted(order[first : first + 6]) == ids[first : first + 6]
+    # an exam that is given up asks no further question
+    some = stream(net, tokenizer, questions, wrap, rounds=4)
+    assert len(next(some)) <= 6
+    some.close()
 
 
 def test_not_a_number_fails_the_exam_by_name(
@@ -164,19 +176,30 @@ def test_not_a_number_fails_the_exam_by_name(
 ) -> None:
     with torch.no_grad():
         net.model.norm.weight[3] = float("nan")
-    with pytest.raises(ExamError, match=r"logits are NaN on \d+ of \d+ questions"):
-        take(net, tokenizer, questions, wrap)
+    for protocol in ("logits", "generate"):
+        with pytest.raises(ExamError, match=r"logits are NaN on \d+ of \d+ questions"):
+            take(net, tokenizer, questions, wrap, asking=Asking(protocol))
 
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("protocol", "vote"), ("prompt", "chat"), ("batch_tokens", 0), ("max_new_tokens", 0)],
+    [("batch_tokens", 0), ("batch_rows", 0), ("rounds", 0)],
 )
 def test_impossible_settings_are_named(
     net: Any, tokenizer: Any, questions: list[Question], wrap: Any, setting: str, value: Any
 ) -> None:
     with pytest.raises(SettingError, match=f"exam.{setting}={value}"):
         take(net, tokenizer, questions[:2], wrap, **{setting: value})
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("protocol", "vote"), ("prompt", "chat"), ("format", "html"), ("shots", -1), ("rule", "x"),
+     ("max_new_tokens", 0)],
+)  # fmt: skip
+def test_impossible_protocols_are_named(setting: str, value: Any) -> None:
+    with pytest.raises(SettingError, match=f"exam.{setting}={value}"):
+        Asking(**{setting: value})
 
 
 def test_ids_are_needed_once_each(net: Any, tokenizer: Any, questions: list[Question], wrap: Any) -> None:
@@ -239,8 +262,8 @@ def test_the_real_tokenizer_and_real_questions(shared: Path) -> None:
     asked = [*questions, Question(**{**fields(several), "id": 5000})]
     many = take(net, tokenizer, asked, make_wrap(tokenizer))
     alone = take(net, tokenizer, asked, make_wrap(tokenizer), batch_tokens=1)
-    assert [one.letters for one in many] == [one.letters for one in alone]
-    ids = make_wrap(tokenizer)(question_text(several))
+    assert [got.letters for got in many] == [got.letters for got in alone]
+    ids = one(make_wrap(tokenizer), question_text(several))
     assert many[-1].letters == slow_several(net, tokenizer, several, ids)
 
 

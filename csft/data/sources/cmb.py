@@ -11,7 +11,7 @@ from csft.rejects import Rejects
 
 EXPECTED = (
     f"CMB-Exam/CMB-train/{TRAIN_FILE}, as on GitHub and the hub, or the published zip that holds it, or the "
-    "hub's Parquet conversion (exam/train/*.parquet)"
+    "hub's Parquet conversion (CMB-Exam/train/*.parquet)"
 )
 
 
@@ -23,8 +23,8 @@ def find(folder: Path) -> list[Path]:
         [f"CMB-train/{TRAIN_FILE}"],
         [TRAIN_FILE],
         [f"*.zip!{TRAIN_FILE}", f"data/*.zip!{TRAIN_FILE}"],
-        *([f"{config}/train/*.parquet"] for config in ("exam", "default", "main")),
-        *([f"{config}/train-*.parquet"] for config in ("exam", "data", "main")),
+        *([f"{config}/train/*.parquet"] for config in ("CMB-Exam", "exam", "default", "main")),
+        *([f"{config}/train-*.parquet"] for config in ("CMB-Exam", "exam", "data", "main")),
     )
 
 
