@@ -7,7 +7,7 @@ import sys
 
 import nox
 
-BENCHMARKS = ("tokenise", "scale", "training", "overhead", "loss", "gpu")
+BENCHMARKS = ("tokenise", "scale", "training", "overhead", "loss", "exam", "gpu")
 
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["tests"]

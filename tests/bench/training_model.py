@@ -5,7 +5,7 @@
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -27,10 +27,18 @@ BODY = {
 }
 MARKERS = ["<|im_start|>", "<|im_end|>"]
 SINGLE = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}  # ids 0, 1, 2
+# The sizes of the smallest InternLM2 that tests compare with the original code.
+TINY = {"hidden_size": 64, "num_hidden_layers": 4, "num_key_value_heads": 2, "intermediate_size": 160}
 RANK = 8
 
 
-def make(folder: Path, vocabulary: str, texts: Iterable[str], tokenizer: Path) -> Path:
+def make(
+    folder: Path,
+    vocabulary: str,
+    texts: Iterable[str],
+    tokenizer: Path,
+    body: Mapping[str, int | float] = BODY,
+) -> Path:
     """Write the model to `folder`; `texts` train the tokenizer of 16k, `tokenizer` is that of 92k."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -43,7 +51,7 @@ def make(folder: Path, vocabulary: str, texts: Iterable[str], tokenizer: Path) -
     (folder / "tokenizer_config.json").write_text(json.dumps(words))
     torch.manual_seed(0)
     size = made.get_vocab_size() if vocabulary == "16k" else 92_544
-    LlamaForCausalLM(LlamaConfig(vocab_size=size, **BODY)).save_pretrained(folder)
+    LlamaForCausalLM(LlamaConfig(vocab_size=size, **body)).save_pretrained(folder)
     return folder
 
 
