@@ -192,14 +192,31 @@ class Train:
 class Exam:
     """How CMB is put and which questions count."""
 
-    protocol: str = choice("logits", "logits", "generate")
+    protocol: str = choice("logits", "logits", "generate", "cot")
     prompt: str = choice("cmb", "cmb", "train")  # the official text, or the authors' training text
+    # Around it: data.template, the tokenizer's own chat format, or none (base). auto: a tuned model is asked
+    # in the template it was tuned on, the untrained one as a base.
+    format: str = choice("auto", "auto", "template", "own", "base")
+    shots: int = count(0, "examples before each question", least=0)
+    rule: str = choice("official", "official", "careful")  # how written answers are read
+    max_new_tokens: int = count(512, "tokens of a written answer")
     root: str | None = None  # a folder in CMB's layout; null: `<data.root>/cmb`
     test: bool = True  # score the test split too (never optimised)
+    val: bool = False  # and the validation split
     select_per_sub_exam: int = count(100, "questions held out of CMB-train per sub-exam", least=0)
     select_share: float = share(0.25)  # of a sub-exam's training questions at most
     per_sub_exam: int | None = count(None, "questions scored per sub-exam and split (null: all)")
     batch_tokens: int = count(8192, "tokens per forward pass, padding included")
+    batch_rows: int | None = count(None, "questions per forward pass (null: as batch_tokens allow)")
+
+
+@dataclass(frozen=True)
+class Chat:
+    """How conversation is measured, on dialogues that no trial trains on."""
+
+    dialogues: int = count(32, "dialogues held out per dataset of dialogues (0: not measured)", least=0)
+    answers: int = count(8, "answers sampled per dataset of dialogues")
+    max_new_tokens: int = count(128, "tokens of a sampled answer")
 
 
 @dataclass(frozen=True)
@@ -244,6 +261,7 @@ class Config:
     data: Data = field(default_factory=Data)
     train: Train = field(default_factory=Train)
     exam: Exam = field(default_factory=Exam)
+    chat: Chat = field(default_factory=Chat)
     tracker: Tracker = field(default_factory=Tracker)
     study: Study = field(default_factory=Study)
 
@@ -266,6 +284,8 @@ def check(config: Config) -> None:
     if config.tune.method == "qlora" and config.site.device == "cpu":
         raise SettingError("tune", "qlora", "full | lora where site.device=cpu; qlora needs an NVIDIA GPU")
     _check_schedule(config.train)
+    if config.exam.protocol == "cot" and config.exam.prompt != "cmb":
+        raise SettingError("exam.prompt", config.exam.prompt, "cmb where exam.protocol=cot")
     if config.parallel.kind == "fsdp":
         _check_sliced(config)
 

@@ -23,6 +23,7 @@ def mixture(job: Job, tokenizer: "PreTrainedTokenizerBase") -> data.Mixture:
             settings.template,
             exam_questions=job.splits,
             rules=data.ScreenRules(settings.near_duplicates, settings.exam_overlap),
+            held_out=job.held_out,
             cache=job.where.cache,
         )
     summary.show_datasets(prepared, settings.root)

@@ -10,7 +10,7 @@ from typing import Any
 from csft import exam, model
 from csft.cmb import Question
 from csft.config import Config
-from csft.data import chosen, raw_files
+from csft.data import HeldOut, chosen, raw_files
 from csft.files import hash_files, hash_value
 from csft.places import Places
 
@@ -20,12 +20,14 @@ UNDECIDING_TRAIN = ("checkpoint_minutes", "checkpoint_updates", "keep_checkpoint
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "tokenizers")
 ROOMS = (
     "cmb.py",
+    "conversing.py",
     "examining.py",
     "feeding.py",
     "ranks.py",
     "splits.py",
     "trial.py",
     "raw",
+    "chat",
     "data",
     "exam",
     "model",
@@ -41,8 +43,14 @@ class Identity:
     parts: dict[str, Any]
 
 
-def identify(config: Config, where: Places, device: str, exams: Mapping[str, Sequence[Question]]) -> Identity:
-    """Hash settings, raw data, exam questions, model, code and library versions."""
+def identify(
+    config: Config,
+    where: Places,
+    device: str,
+    exams: Mapping[str, Sequence[Question]],
+    held_out: HeldOut,
+) -> Identity:
+    """Hash settings, raw data, exam questions, held-out dialogues, model, code and library versions."""
     settings = {key: value for key, value in asdict(config).items() if key not in UNDECIDING}
     # The same content is the same trial wherever it lies; contents are hashed below.
     settings["data"] = {key: value for key, value in settings["data"].items() if key not in ("root", "cache")}
@@ -55,6 +63,7 @@ def identify(config: Config, where: Places, device: str, exams: Mapping[str, Seq
         "device": device.partition(":")[0],
         "data": {name: hash_files(raw_files(name, where.data), where.data) for name in chosen(config.mix)},
         "exams": {split: exam.content_hash(questions) for split, questions in exams.items()},
+        "held_out": held_out.hash,
         "model": model_hash(config, where),
         "code": code_hash(),
         "libraries": {name: metadata.version(name) for name in LIBRARIES},
@@ -62,24 +71,35 @@ def identify(config: Config, where: Places, device: str, exams: Mapping[str, Seq
     return Identity(hash_value(parts), parts)
 
 
-def base_key(config: Config, where: Places, device: str, exams: Mapping[str, Sequence[Question]]) -> str:
+def base_key(
+    config: Config,
+    where: Places,
+    device: str,
+    exams: Mapping[str, Sequence[Question]],
+    asking: Mapping[str, Any],
+) -> str:
     """Hash what decides the untrained model's answers, which all trials on one base share."""
-    shape = asdict(config.model.shape) if config.model.init == "random" else None
-    return hash_value(
-        [
-            model_hash(config, where),
-            shape,
-            config.model.dtype,
-            config.attention,
-            config.tune.method == "qlora",
-            device.partition(":")[0],
-            config.data.template,
-            config.exam.protocol,
-            config.exam.prompt,
-            {split: exam.content_hash(questions) for split, questions in exams.items()},
-            code_hash(),
-        ]
-    )
+    asked = {split: exam.content_hash(questions) for split, questions in exams.items()}
+    return hash_value([*_base(config, where, device), dict(asking), asked])
+
+
+def chat_key(config: Config, where: Places, device: str, held_out: HeldOut) -> str:
+    """Hash what decides how the untrained model talks, which all trials on one base share."""
+    how = {**asdict(config.chat), "batch_tokens": config.exam.batch_tokens}
+    return hash_value([*_base(config, where, device), how, held_out.hash])
+
+
+def _base(config: Config, where: Places, device: str) -> list[Any]:
+    return [
+        model_hash(config, where),
+        asdict(config.model.shape) if config.model.init == "random" else None,
+        config.model.dtype,
+        config.attention,
+        config.tune.method == "qlora",
+        device.partition(":")[0],
+        config.data.template,
+        code_hash(),
+    ]
 
 
 def model_hash(config: Config, where: Places) -> str:

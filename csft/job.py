@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from csft import reckoning, track, train
+from csft import model, reckoning, track, train
 from csft.anatomy import Anatomy
 from csft.config import Config
+from csft.data import HeldOut
 from csft.identity import Identity
 from csft.places import Places
 from csft.ranks import ALONE, Ranks
@@ -25,6 +26,7 @@ class Job:
     splits: Splits
     identity: Identity
     ranks: Ranks = ALONE
+    held_out: HeldOut = field(default_factory=HeldOut)
     seconds: dict[str, float] = field(default_factory=dict)
     started: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%S%z"))
     attention: tuple[str, str] = ("", "")  # the implementation's name in transformers, and why
@@ -42,6 +44,11 @@ class Job:
     def anatomy(self) -> Anatomy:
         """The sizes of the model, read without its weights."""
         return reckoning.anatomy(self.config, self.where.model)
+
+    @cached_property
+    def tokenizer(self) -> str:
+        """What the tokenizer is, as a hash."""
+        return model.tokenizer_fingerprint(model.model_folder(self.where.model))
 
     @property
     def folder(self) -> track.RunFolder:

@@ -5,10 +5,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from csft.chat import Figures
 from csft.cmb import SUB_EXAMS
 from csft.exam import Figure, Scores
 from csft.track import RunFolder, SubExamRow, exam_summary
 
+ALL = "all"  # datasets of dialogues, together
 OBJECTIVE_SPLIT = "select"  # held out of CMB-train; the test split is scored, never optimised
 
 
@@ -20,6 +22,8 @@ class TrialResult:
     folder: Path
     scores: dict[str, Scores]
     base: dict[str, Scores]  # the untrained model on the same questions
+    chat: dict[str, Figures]  # by dataset of dialogues, and `all` of them; empty where none are held out
+    base_chat: dict[str, Figures]
     curves: list[dict[str, Any]]
     truncation: dict[str, Any]
     drawn: list[dict[str, Any]]
@@ -40,6 +44,8 @@ class TrialResult:
             "objective": self.objective,
             "scores": {split: asdict(scores) for split, scores in self.scores.items()},
             "base": {split: asdict(scores) for split, scores in self.base.items()},
+            "chat": {part: asdict(figures) for part, figures in self.chat.items()},
+            "base_chat": {part: asdict(figures) for part, figures in self.base_chat.items()},
             "drawn": self.drawn,
             "training": self.training,
             "seconds": self.seconds,
@@ -48,7 +54,11 @@ class TrialResult:
         }
 
     def summary(self) -> dict[str, float]:
-        """Name every figure as trackers show it: `cmb/test/physician/licensed_physician` and so on."""
+        """Name every figure as trackers show it: `cmb/test/physician/licensed_physician` and so on.
+
+        A second objective is found here by its name, `summary()["chat/loss"]` for instance, the lower the
+        better; names that begin with `chat/` are missing where no dialogue could be held out.
+        """
         flat: dict[str, float] = {}
         for prefix, group in (("", self.scores), ("base/", self.base)):
             for split, scores in group.items():
@@ -57,6 +67,7 @@ class TrialResult:
                     split, totals, scores.by_exam_type, scores.by_sub_exam if not prefix else {}
                 )
                 flat |= {prefix + key: value for key, value in named.items()}
+        flat |= self._chat_summary()
         flat |= {f"train/{key}": value for key, value in self.training.items()}
         for one in self.drawn:
             flat |= {f"mix/{one['dataset']}/{key}": one[key] for key in ("records", "tokens", "share")}
@@ -64,6 +75,18 @@ class TrialResult:
             flat |= {f"truncation/{name}/{key}": value for key, value in cost.items()}
         if self.objective is not None:
             flat["objective"] = self.objective
+        return flat
+
+    def _chat_summary(self) -> dict[str, float]:
+        """`chat/loss` of all dialogues, `chat/discmed/loss` of one dataset's, `base/chat/loss` before."""
+        flat: dict[str, float] = {}
+        for prefix, group in (("", self.chat), ("base/", self.base_chat)):
+            for part, figures in group.items():
+                of = "" if part == ALL else f"{part}/"
+                flat |= {f"{prefix}chat/{of}{name}": value for name, value in asdict(figures).items()}
+        for part in self.chat.keys() & self.base_chat.keys():
+            change = self.chat[part].loss - self.base_chat[part].loss
+            flat["chat/loss_change" if part == ALL else f"chat/{part}/loss_change"] = change
         return flat
 
     def sub_exam_rows(self) -> list[SubExamRow]:
@@ -85,6 +108,8 @@ def from_folder(folder: RunFolder) -> TrialResult:
         folder=folder.path,
         scores=_scores(stored["scores"]),
         base=_scores(stored["base"]),
+        chat=_figures(stored.get("chat", {})),
+        base_chat=_figures(stored.get("base_chat", {})),
         curves=folder.metrics(),
         truncation=folder.truncation,
         drawn=stored["drawn"],
@@ -122,6 +147,10 @@ def _row(split: str, key: str, chinese: str, scores: Scores, base: Scores | None
         high=figure.high,
         base=base.by_sub_exam.get(key) if base else None,
     )
+
+
+def _figures(stored: Mapping[str, Any]) -> dict[str, Figures]:
+    return {part: Figures(**values) for part, values in stored.items()}
 
 
 def _scores(stored: Mapping[str, Any]) -> dict[str, Scores]:

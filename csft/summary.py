@@ -11,12 +11,13 @@ from csft.config import Config
 from csft.console import say
 from csft.data import Drawn, Mixture, Plan, Prepared, Truncation, waste
 from csft.exam import Scores
-from csft.result import TrialResult
+from csft.result import ALL, TrialResult
 
 WIDTH = 110  # columns of a table when the output is no terminal
 DRAWN = ("of", "records", "tokens", "share of tokens")
 # Fields of data.Truncation: records that lose something of the kind.
 LOSSES = ("turns", "question", "options", "marker", "answer", "statement", "untrained", "dropped")
+SHARES = ("repetition", "unfinished")  # fields of chat.Figures that are printed in percent
 
 
 def show_choices(config: Config, device: str, size: str, attention: str, reason: str) -> None:
@@ -81,6 +82,7 @@ def show(result: TrialResult, config: Config) -> None:
     if result.scores:
         _print(_scores_table(result))
     _show_totals(result)
+    _show_talk(result)
     saved = "model" if config.tune.method == "full" else "adapter"
     say(f"run folder   {result.folder}")
     if (result.folder / saved).is_dir():
@@ -140,6 +142,21 @@ def _show_totals(result: TrialResult) -> None:
         f"training     {done['updates']} updates, {done['tokens']:,} tokens in {done['seconds']:.0f} s "
         f"({done['tokens_per_s']:,.0f} tokens/s), loss {done['first_loss']:.3f} to {done['last_loss']:.3f}"
         + (f", {done['validation_loss']:.3f} on the validation share" if "validation_loss" in done else "")
+    )
+
+
+def _show_talk(result: TrialResult) -> None:
+    """How the model talks before and after; nothing where no dialogue is held out."""
+    if not result.chat:
+        return
+    before, after = result.base_chat[ALL], result.chat[ALL]
+    loss = f"{before.loss:.3f} → {after.loss:.3f} per answer token"
+    length = f"{before.length:.0f} → {after.length:.0f} tokens ({after.length_reference:.0f} in the data)"
+    again, endless = ([100 * getattr(one, name) for one in (before, after)] for name in SHARES)
+    say(f"conversation loss {loss}, untrained → tuned, on {after.dialogues} dialogues not trained on")
+    say(
+        f"             sampled answers {length}, repeated {again[0]:.1f} → {again[1]:.1f} %, "
+        f"without an end {endless[0]:.0f} → {endless[1]:.0f} %"
     )
 
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from csft import feeding, model, reckoning, summary, track, train
 from csft.config import Config, check
 from csft.console import say
+from csft.conversing import base_talk, converse
+from csft.data import hold_out
 from csft.errors import DivergedError, SettingError
-from csft.examining import ask, base_scores, score
+from csft.examining import ask, base_scores, forget, score
 from csft.files import write_json
 from csft.identity import identify
 from csft.job import Job
@@ -39,14 +41,15 @@ def run(config: Config) -> TrialResult:
         where = places(config)
         device = ranks.device(model.choose_device(config.site.device))
         splits = gather(config.exam, where.data, where.exam, where.cache)
-        identity = identify(config, where, device, splits)
+        held_out = hold_out(where.data, where.cache, config.chat.dialogues)
+        identity = identify(config, where, device, splits, held_out)
     ranks.check_alike("trial", identity.hash)
     finished = ranks.agree(track.find_finished(where.study, identity.hash))
     if finished:
         say(f"This trial is finished: its result is reused from {finished.path}")
         result = from_folder(finished)
     else:
-        job = Job(config, where, device, splits, identity, ranks)
+        job = Job(config, where, device, splits, identity, ranks, held_out)
         result = ranks.agree(_run_in_folder(job) if ranks.leads else _train_along(job))
     if ranks.leads:
         summary.show(result, config)
@@ -148,6 +151,8 @@ def _work(
     asked = scored(config, job.splits)
     with job.timed("base exam"):
         base = base_scores(job, net, tokenizer, asked)
+    with job.timed("base chat"):
+        talk_before = base_talk(job, net, tokenizer)
     net = _adapt(job, net)
 
     def log(step: int, values: dict[str, float]) -> None:
@@ -156,6 +161,8 @@ def _work(
 
     with job.timed("training"):
         fitted = _fit(job, net, batches, log, start)
+    if start is None or start.step < fitted.updates:
+        forget(job)
     training = {**asdict(fitted), "tokens_per_s": fitted.tokens_per_s}
     if len(mixture.held_out):
         with job.timed("validation"):
@@ -166,14 +173,21 @@ def _work(
         with job.timed("save"):
             _save(job, net, tokenizer, folder.path)
     with job.timed("exam"):
-        answers = {split: ask(job, net, tokenizer, questions) for split, questions in asked.items()}
+        answers = {split: ask(job, net, tokenizer, split, questions) for split, questions in asked.items()}
     for split, questions in asked.items():
         folder.write_predictions(split, predictions(questions, answers[split]))
+    with job.timed("chat"):
+        talk, said = converse(job, net, tokenizer)
+    if said:
+        folder.write_chat(said)
+    forget(job)
     return TrialResult(
         identity=job.identity.hash,
         folder=folder.path,
         scores={split: score(asked[split], answers[split]) for split in asked},
         base=base,
+        chat=talk,
+        base_chat=talk_before,
         curves=folder.metrics(),
         truncation=folder.truncation,
         drawn=[asdict(one) for one in mixture.table],

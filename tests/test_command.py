@@ -70,6 +70,23 @@ def test_all_28_sub_exams_are_scored_and_tracked(main_job: Done) -> None:
 
 
 @pytest.mark.slow
+def test_conversation_is_measured_before_and_after(main_job: Done) -> None:
+    found = {key: value for key, value in result_of(main_job)["summary"].items() if "chat/" in key}
+    parts = [
+        prefix + part for prefix in ("chat/", "base/chat/") for part in ("", "medicaldialog/", "discmed/")
+    ]
+    names = ("loss", "length", "length_reference", "repetition", "unfinished", "distinct")
+    assert {part + name for part in parts for name in names} <= set(found)
+    assert found["chat/loss"] - found["base/chat/loss"] == pytest.approx(found["chat/loss_change"])
+    assert found["chat/loss_change"] < 0  # the mix holds dialogues
+    (folder,) = main_job.folders()
+    shown = json.loads(leet(folder.path, "--summary"))["summary"]
+    assert {key: shown[key] for key in found} == pytest.approx(found)
+    rows = (folder.path / "chat.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == found["chat/answers"] == 16
+
+
+@pytest.mark.slow
 def test_the_offline_run_holds_the_curve_and_the_settings(main_job: Done) -> None:
     (folder,) = main_job.folders()
     whole = leet(folder.path)
@@ -99,6 +116,8 @@ def test_a_person_reads_what_happened(main_job: Done) -> None:
         "attention  sdpa",
         "records per update",
         "always",
+        "dialogues held out of training",
+        "conversation loss",
         "run folder",
         "wandb sync",
         "next",

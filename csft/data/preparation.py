@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from csft.cmb import Question
 from csft.data.cache import built, code_hash, room_for
+from csft.data.held_out import HeldOut
 from csft.data.screen import ScreenRules
 from csft.data.screened import Screened
 from csft.data.screening import Screening
@@ -34,7 +35,8 @@ from csft.files import hash_value
 class Prepared:
     """One dataset, ready to be drawn from. `read` records came in, `kept` stayed, `rejects` says why not.
 
-    `pool` are the kept records that no other dataset has (int64, sorted); `doubles` counts the others.
+    `pool` are the kept records that no other dataset has and no held-out dialogue (int64, sorted); `doubles`
+    counts the others.
     """
 
     dataset: str
@@ -68,16 +70,18 @@ def prepare(
     exam_questions: Mapping[str, Sequence[Question]],
     cache: Path,
     rules: ScreenRules | None = None,
+    held_out: HeldOut | None = None,
 ) -> dict[str, Prepared]:
     """Bring each dataset to a token store, from the cache where it is there already.
 
     `tokenizer_hash` must change with anything that changes the tokenizer's ids. Records that overlap a
-    question of `exam_questions` (by split) or are like another record are left out as `rules` say, and
-    counted. DataError names all missing datasets.
+    question of `exam_questions` (by split), are like another record or `held_out` are left out as `rules`
+    say, and counted. DataError names all missing datasets.
     """
     form = find(template)
     frames = {n: bind(n, tokenizer) for n, t in TEMPLATES.items() if t.blocks == form.blocks}
-    screening = Screening(datasets, Path(root).expanduser(), cache, exam_questions, rules or ScreenRules())
+    raw = Path(root).expanduser()
+    screening = Screening(datasets, raw, cache, exam_questions, rules or ScreenRules(), held_out=held_out)
     tokeniser = once(lambda: Tokeniser(tokenizer, form))
     stores = {}
     for name, key in screening.keys.items():

@@ -7,6 +7,7 @@ from pathlib import Path
 from csft.cmb import Question
 from csft.data import sources
 from csft.data.doubles import Doubles, across
+from csft.data.held_out import HeldOut
 from csft.data.screen import ExamIndex, ScreenRules
 from csft.data.screened import Screened, screened, screened_key
 from csft.errors import DataError
@@ -25,8 +26,11 @@ class Screening:
         cache: Path,
         exam_questions: Mapping[str, Sequence[Question]],
         rules: ScreenRules,
+        *,
+        held_out: HeldOut | None = None,
     ) -> None:
         self.names, self._root, self._cache, self._rules = names, root, cache, rules
+        self._held_out = held_out
         files, self._exams = _find_files(names, root), ExamIndex(exam_questions)
         self.keys = {name: screened_key(name, files[name], root, self._exams, rules) for name in names}
 
@@ -36,8 +40,8 @@ class Screening:
 
     @cached_property
     def doubles(self) -> dict[str, Doubles]:
-        """Records of each dataset that another one has already."""
-        return across(self.keys, self.screened, self._cache, self._rules)
+        """Records of each dataset that another one has already, or that are held out."""
+        return across(self.keys, self.screened, self._cache, self._rules, self._held_out)
 
 
 def _find_files(names: Sequence[str], root: Path) -> dict[str, list[Path]]:

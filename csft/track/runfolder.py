@@ -6,6 +6,7 @@ outputs/<study>/<name>/
     metrics.jsonl             one line per logged step, flushed as it is written
     truncation.json           what the cut-off removed, per dataset
     predictions-<split>.jsonl one line per exam question
+    chat.jsonl                one line per answer sampled to a question of a held-out dialogue
     failure.json              why an unfinished trial ended, if it had the time to say
     result.json               written last: the scores, and a checksum of each file above
 """
@@ -26,6 +27,7 @@ from csft.track.lines import ends_torn, latest, read_lines
 from csft.track.values import clean, numbers, plain, secrets
 
 CONFIG, MANIFEST, METRICS = "config.yaml", "manifest.json", "metrics.jsonl"
+CHAT = "chat.jsonl"
 TRUNCATION, RESULT, FAILURE, LOCK = "truncation.json", "result.json", "failure.json", ".lock"
 CHECKPOINT, ADAPTER = "model", "adapter"  # folders of the tuned weights
 
@@ -130,15 +132,16 @@ class RunFolder:
 
     def write_predictions(self, split: str, predictions: Iterable[Mapping[str, Any]]) -> None:
         """Store one line per question; the file appears when all are written."""
-        hide = secrets()
-        with whole_file(self._predictions(split)) as temporary, temporary.open("w", encoding="utf-8") as file:
-            for prediction in predictions:
-                file.write(json.dumps(clean(plain(prediction), hide), ensure_ascii=False) + "\n")
+        self._write_rows(self._predictions(split), predictions)
 
     def predictions(self, split: str) -> Iterator[dict[str, Any]]:
         """Give the stored predictions of a split, one by one."""
         with self._predictions(split).open(encoding="utf-8") as file:
             yield from map(json.loads, file)
+
+    def write_chat(self, answers: Iterable[Mapping[str, Any]]) -> None:
+        """Store one line per sampled answer; the file appears when all are written."""
+        self._write_rows(self.path / CHAT, answers)
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Write result.json: the trial is finished, and the other files are what they are now."""
@@ -182,8 +185,15 @@ class RunFolder:
         return aside
 
     def _files(self) -> list[Path]:
-        named = [self.path / name for name in (CONFIG, MANIFEST, METRICS, TRUNCATION)]
+        named = [self.path / name for name in (CONFIG, MANIFEST, METRICS, TRUNCATION, CHAT)]
         return [path for path in named if path.exists()] + sorted(self.path.glob("predictions-*.jsonl"))
+
+    @staticmethod
+    def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+        hide = secrets()
+        with whole_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+            for row in rows:
+                file.write(json.dumps(clean(plain(row), hide), ensure_ascii=False) + "\n")
 
     def _predictions(self, split: str) -> Path:
         return self.path / f"predictions-{split}.jsonl"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from csft.data import Alpaca
+from csft.data import Alpaca, Dialogue, HeldOut
 from csft.data.doubles import Doubles, across
 from csft.data.screen import ExamIndex, ScreenRules
 from csft.data.screened import Screened, screened
@@ -29,7 +29,9 @@ OWN = Alpaca("只有这里有的问题", "", "只有这里有的回答")
 def compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compare:
     """Screen records given by dataset and compare the datasets; what was asked for is in `compare.asked`."""
 
-    def run(rules: ScreenRules | None = None, **records: list[Alpaca]) -> dict[str, Doubles]:
+    def run(
+        rules: ScreenRules | None = None, held_out: HeldOut | None = None, **records: list[Alpaca]
+    ) -> dict[str, Doubles]:
         monkeypatch.setattr("csft.data.screened.sources.raw_files", lambda *_: [])
         monkeypatch.setattr("csft.data.screened.sources.read", lambda name, *_: iter(records[name]))
         keys = {name: f"{name}-{hash((tuple(given), rules))}" for name, given in records.items()}
@@ -39,7 +41,7 @@ def compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compare:
             asked.append(name)
             return screened(name, tmp_path, tmp_path, keys[name], ExamIndex({}), rules)
 
-        return across(keys, find, tmp_path, rules)
+        return across(keys, find, tmp_path, rules, held_out)
 
     asked: list[str] = []
     run.asked = asked  # type: ignore[attr-defined]
@@ -101,3 +103,24 @@ def test_a_dataset_alone_or_empty_has_no_doubles(compare: Compare) -> None:
     assert compare(cmb=[CMB])["cmb"].pool(1).tolist() == [0]
     found = compare(cmb=[], mlecqa=[MLEC], discmed=[])
     assert {name: len(one.rows) for name, one in found.items()} == {"cmb": 0, "mlecqa": 0, "discmed": 0}
+
+
+def test_held_out_dialogues_and_what_repeats_them_are_drawn_from_no_dataset(compare: Compare) -> None:
+    third = Alpaca("那要带什么呢", "", "带上病历。", (FIRST, SECOND))
+    start = Alpaca("完全不同的另一个问题", "", "完全不同的另一个回答", (FIRST,))
+    held_out = HeldOut((Dialogue("discmed", (FIRST, SECOND), (1, 2)),))
+    found = compare(
+        held_out=held_out, discmed=[OWN, *TALK], medicaldialog=[*SAID, OWN], cmb=[*TALK, third, CMB, start]
+    )
+    assert {name: one.rows.tolist() for name, one in found.items()} == {
+        "medicaldialog": [0, 1],
+        "cmb": [0, 1, 2],  # the third turn goes on after the whole of the dialogue
+        "discmed": [0, 1, 2],
+    }
+    assert found["medicaldialog"].counts == {"near duplicate of a held-out dialogue": 2}
+    assert found["cmb"].counts == {"held-out dialogue": 3}
+    assert found["discmed"].counts == {"held-out dialogue": 2, "duplicate of medicaldialog": 1}
+    alone = compare(held_out=held_out, discmed=[OWN, *TALK])["discmed"]
+    assert alone.pool(3).tolist() == [0] and alone.listing is not None
+    assert "held-out dialogues record 2: " in alone.listing.read_text(encoding="utf-8")
+    assert compare(ScreenRules(near_duplicates=None), held_out, discmed=SAID)["discmed"].rows.tolist() == []
