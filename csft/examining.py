@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+WHO = {"tuned": True, "untrained": False}
+
+
 def asking(config: Config, tuned: bool) -> exam.Asking:
     """How the tuned or the untrained model is asked: `exam.format=auto` asks an untrained one as a base."""
     settings = config.exam
@@ -25,6 +28,14 @@ def asking(config: Config, tuned: bool) -> exam.Asking:
     return exam.Asking(
         settings.protocol, settings.prompt, chosen, settings.shots, settings.rule, settings.max_new_tokens
     )
+
+
+def told(config: Config) -> str:
+    """The protocol in a line, with what `auto` chose."""
+    settings, template = config.exam, config.data.template
+    form = {"template": f"in the template {template}", "own": "in its own chat format", "base": "as a base"}
+    asked = ", ".join(f"{who} model {form[asking(config, tuned).format]}" for who, tuned in WHO.items())
+    return f"{settings.protocol}, prompt {settings.prompt}, {settings.shots} examples; {asked}"
 
 
 def wrap(tokenizer: "PreTrainedTokenizerBase", template: str, chosen: str) -> exam.Wrap:

@@ -26,6 +26,7 @@ ROOMS = (
     "ranks.py",
     "splits.py",
     "trial.py",
+    "weights.py",
     "raw",
     "chat",
     "data",

@@ -1,6 +1,5 @@
 """The way of one trial: raw records to tokens, base to tuned model, questions to scores, all to a folder."""
 
-import os
 import shutil
 import tempfile
 from contextlib import suppress
@@ -8,20 +7,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from csft import feeding, model, reckoning, summary, track, train
+from csft import feeding, model, reckoning, summary, track, train, weights
 from csft.config import Config, check
 from csft.console import say
-from csft.conversing import base_talk, converse
+from csft.conversing import Talk, base_talk, converse
 from csft.data import hold_out
 from csft.errors import DivergedError, SettingError
-from csft.examining import ask, base_scores, forget, score
+from csft.exam import Scores
+from csft.examining import WHO, ask, asking, base_scores, forget, score
 from csft.files import write_json
 from csft.identity import identify
 from csft.job import Job
 from csft.places import places
 from csft.ranks import Ranks, join
 from csft.result import TrialResult, from_folder, predictions
-from csft.splits import gather, scored
+from csft.splits import Splits, gather, scored
 from csft.track.runfolder import ADAPTER, CHECKPOINT
 
 if TYPE_CHECKING:
@@ -101,11 +101,10 @@ def _run_in_folder(job: Job) -> TrialResult:
 def _train_along(job: Job) -> Any:
     """What every process but the first does of a trial: it trains. Folder, tracker and exams are not its."""
     start: train.Checkpoint | None = job.ranks.agree(None)
-    _limit_threads(job)
-    _settle(job)
-    net, tokenizer = _load(job)
+    weights.settle(job)
+    net, tokenizer = weights.load(job)
     batches = feeding.batches(job, net, tokenizer, feeding.mixture(job, tokenizer))
-    _fit(job, _adapt(job, net), batches, lambda step, values: None, start)
+    _fit(job, weights.adapt(job, net), batches, lambda step, values: None, start)
 
 
 def _claimable(path: Path) -> track.RunFolder:
@@ -138,11 +137,10 @@ def _work(
     job: Job, folder: track.RunFolder, tracker: track.Tracker, start: train.Checkpoint | None
 ) -> TrialResult:
     config = job.config
-    _limit_threads(job)
-    _settle(job)
+    weights.settle(job)
     folder.write_manifest(_manifest(job))
     with job.timed("load"):
-        net, tokenizer = _load(job)
+        net, tokenizer = weights.load(job)
     with job.timed("data"):
         mixture = feeding.mixture(job, tokenizer)
     folder.write_truncation({name: cost.as_dict() for name, cost in mixture.rows.truncation.items()})
@@ -153,38 +151,21 @@ def _work(
         base = base_scores(job, net, tokenizer, asked)
     with job.timed("base chat"):
         talk_before = base_talk(job, net, tokenizer)
-    net = _adapt(job, net)
+    net = weights.adapt(job, net)
 
     def log(step: int, values: dict[str, float]) -> None:
         folder.log(step, values)
         tracker.log(step, values)
 
-    with job.timed("training"):
-        fitted = _fit(job, net, batches, log, start)
-    if start is None or start.step < fitted.updates:
-        forget(job)
-    training = {**asdict(fitted), "tokens_per_s": fitted.tokens_per_s}
-    if len(mixture.held_out):
-        with job.timed("validation"):
-            training["validation_loss"] = train.validation_loss(
-                net, mixture.rows, batches.plan(mixture.held_out), batches.collate
-            )
+    training = _train(job, net, batches, log, start)
     if config.train.save:
         with job.timed("save"):
-            _save(job, net, tokenizer, folder.path)
-    with job.timed("exam"):
-        answers = {split: ask(job, net, tokenizer, split, questions) for split, questions in asked.items()}
-    for split, questions in asked.items():
-        folder.write_predictions(split, predictions(questions, answers[split]))
-    with job.timed("chat"):
-        talk, said = converse(job, net, tokenizer)
-    if said:
-        folder.write_chat(said)
-    forget(job)
+            weights.save(job, net, tokenizer, folder.path)
+    scores, talk = _examine(job, net, tokenizer, asked, folder)
     return TrialResult(
         identity=job.identity.hash,
         folder=folder.path,
-        scores={split: score(asked[split], answers[split]) for split in asked},
+        scores=scores,
         base=base,
         chat=talk,
         base_chat=talk_before,
@@ -196,57 +177,46 @@ def _work(
     )
 
 
-def _settle(job: Job) -> None:
-    """Choose what `auto` leaves open and see that memory suffices, before a weight is read."""
-    config = job.config
-    job.attention = model.choose_attention(config.attention, job.device, config.model.dtype)
-    job.optimizer = reckoning.optimizer(config, job.ranks)
-    job.memory = reckoning.check_memory(
-        config,
-        job.anatomy,
-        job.device,
-        job.ranks,
-        attention=job.attention[0],
-        optimizer=job.optimizer[0],
-    )
+def _train(
+    job: Job,
+    net: "PreTrainedModel",
+    batches: feeding.Batches,
+    log: Any,
+    start: train.Checkpoint | None,
+) -> dict[str, Any]:
+    """Tune the net; how it went, with the loss on what was held out of the mix."""
+    with job.timed("training"):
+        fitted = _fit(job, net, batches, log, start)
+    if start is None or start.step < fitted.updates:
+        forget(job)  # answers that an earlier attempt's net gave
+    went = {**asdict(fitted), "tokens_per_s": fitted.tokens_per_s}
+    mixture = batches.mixture
+    if len(mixture.held_out):
+        with job.timed("validation"):
+            went["validation_loss"] = train.validation_loss(
+                net, mixture.rows, batches.plan(mixture.held_out), batches.collate
+            )
+    return went
 
 
-def _load(job: Job) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
-    config, chosen = job.config, job.config.model
-    attention, reason = job.attention
-    four_bit = config.tune.method == "qlora"
-    if chosen.init == "random":
-        net, tokenizer = model.scratch(
-            job.where.model,
-            **asdict(chosen.shape),
-            dtype=chosen.dtype,
-            attention=attention,
-            device=job.device,
-        )
-    else:
-        net, tokenizer = model.load(job.where.model, attention, chosen.dtype, job.device, four_bit)
-    summary.show_choices(config, job.device, str(model.describe(net)), attention, reason)
-    if job.ranks.count > 1:
-        say(f"  parallel   {job.ranks.kind}: {job.ranks.count} processes share every update")
-    return net, tokenizer
-
-
-def _adapt(job: Job, net: "PreTrainedModel") -> "PreTrainedModel":
-    tune = job.config.tune
-    tuned: PreTrainedModel = model.adapt(
-        net,
-        tune.method,
-        tune.rank,
-        tune.alpha,
-        dropout=tune.dropout,
-        targets=reckoning.TARGETS[tune.targets],
-        rslora=tune.rslora,
-        dora=tune.dora,
-        seed=job.config.seed,
-    )
-    say(f"  tune       {tune.method}: {model.describe(tuned)}")
-    say("  optimiser  {} ({})".format(*job.optimizer))
-    return tuned
+def _examine(
+    job: Job,
+    net: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    asked: Splits,
+    folder: track.RunFolder,
+) -> tuple[dict[str, Scores], Talk]:
+    """Exams and conversation of the tuned net; answers go to the folder."""
+    with job.timed("exam"):
+        answers = {split: ask(job, net, tokenizer, split, questions) for split, questions in asked.items()}
+    for split, questions in asked.items():
+        folder.write_predictions(split, predictions(questions, answers[split]))
+    with job.timed("chat"):
+        talk, said = converse(job, net, tokenizer)
+    if said:
+        folder.write_chat(said)
+    forget(job)
+    return {split: score(asked[split], answers[split]) for split in asked}, talk
 
 
 def _fit(
@@ -276,13 +246,6 @@ def _fit(
         )
 
 
-def _save(job: Job, net: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
-    if job.config.tune.method == "full":
-        model.save(net, folder / CHECKPOINT, tokenizer=tokenizer)
-    else:
-        model.save_adapter(net, folder / ADAPTER)
-
-
 def _manifest(job: Job) -> dict[str, Any]:
     return {
         "identity": job.identity.hash,
@@ -295,13 +258,6 @@ def _manifest(job: Job) -> dict[str, Any]:
         "processes": job.ranks.count,
         "places": {key: str(value) for key, value in asdict(job.where).items()},
         "questions": {split: len(questions) for split, questions in job.splits.items()},
+        "exam": {who: asdict(asking(job.config, tuned)) for who, tuned in WHO.items()},
         "started": job.started,
     }
-
-
-def _limit_threads(job: Job) -> None:
-    import torch
-
-    # Only Linux tells which cores this process may use.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(job.config.site.threads or job.ranks.threads(cores))

@@ -72,8 +72,9 @@ class Writer:
             fed = rows.feed([[text.ids[-1], *draft] for text, draft in zip(going, drafts, strict=True)])
 
     def _best(self, logits_BNV: Any, questions: Sequence[Question]) -> list[list[int]]:
-        check_numbers(logits_BNV.isnan().any(-1).any(-1).tolist(), questions)
-        best: list[list[int]] = logits_BNV.argmax(-1).tolist()
+        highest_BN, best_BN = logits_BNV.max(-1)  # NaN is the highest of all
+        check_numbers(highest_BN.isnan().any(-1).tolist(), questions)
+        best: list[list[int]] = best_BN.tolist()
         return best
 
     def _draft(self, text: _Writing) -> Sequence[int]:

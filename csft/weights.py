@@ -1,0 +1,88 @@
+"""The weights of a trial: what is chosen for them, loading, adapting, keeping."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from csft import model, reckoning, summary
+from csft.console import say
+from csft.examining import told
+from csft.job import Job
+from csft.track.runfolder import ADAPTER, CHECKPOINT
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def settle(job: Job) -> None:
+    """Choose what `auto` leaves open and see that memory suffices, before a weight is read."""
+    config = job.config
+    _limit_threads(job)
+    job.attention = model.choose_attention(config.attention, job.device, config.model.dtype)
+    job.optimizer = reckoning.optimizer(config, job.ranks)
+    job.memory = reckoning.check_memory(
+        config,
+        job.anatomy,
+        job.device,
+        job.ranks,
+        attention=job.attention[0],
+        optimizer=job.optimizer[0],
+    )
+
+
+def load(job: Job) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
+    """The net and its tokenizer, from the checkpoint or drawn at random; what was chosen is printed."""
+    config, chosen = job.config, job.config.model
+    attention, reason = job.attention
+    four_bit = config.tune.method == "qlora"
+    if chosen.init == "random":
+        net, tokenizer = model.scratch(
+            job.where.model,
+            **asdict(chosen.shape),
+            dtype=chosen.dtype,
+            attention=attention,
+            device=job.device,
+        )
+    else:
+        net, tokenizer = model.load(job.where.model, attention, chosen.dtype, job.device, four_bit)
+    summary.show_choices(config, job.device, str(model.describe(net)), attention, reason)
+    say(f"  exam       {told(config)}")
+    if job.ranks.count > 1:
+        say(f"  parallel   {job.ranks.kind}: {job.ranks.count} processes share every update")
+    return net, tokenizer
+
+
+def adapt(job: Job, net: "PreTrainedModel") -> "PreTrainedModel":
+    """The net with what is to be trained of it, and all else frozen."""
+    tune = job.config.tune
+    tuned: PreTrainedModel = model.adapt(
+        net,
+        tune.method,
+        tune.rank,
+        tune.alpha,
+        dropout=tune.dropout,
+        targets=reckoning.TARGETS[tune.targets],
+        rslora=tune.rslora,
+        dora=tune.dora,
+        seed=job.config.seed,
+    )
+    say(f"  tune       {tune.method}: {model.describe(tuned)}")
+    say("  optimiser  {} ({})".format(*job.optimizer))
+    return tuned
+
+
+def save(job: Job, net: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
+    """Keep the tuned model, or the adapter, in the run folder."""
+    if job.config.tune.method == "full":
+        model.save(net, folder / CHECKPOINT, tokenizer=tokenizer)
+    else:
+        model.save_adapter(net, folder / ADAPTER)
+
+
+def _limit_threads(job: Job) -> None:
+    import torch
+
+    # Only Linux tells which cores this process may use.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(job.config.site.threads or job.ranks.threads(cores))
