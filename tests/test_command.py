@@ -12,7 +12,7 @@ from command import Done, curve, run
 from csft.cmb import SUB_EXAMS
 from csft.data.catalog import DATASETS
 
-QUICK = ("epochs=0.1", "exam.per_sub_exam=2", "train.save=false")
+QUICK = ("epochs=0.1", "exam.per_sub_exam=2", "chat.dialogues=0", "train.save=false")
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,8 @@ def test_a_multirun_runs_one_trial_per_value(tmp_path: Path, cache: Path) -> Non
 
 @pytest.mark.slow
 def test_two_mixes_packed_rows_and_generated_answers(tmp_path: Path, cache: Path) -> None:
-    words = ("+mix=[qa,dialogue]", "train.batching=packed", "exam=cmb_generate", "exam.prompt=train", *QUICK)
+    exam = ("exam=cmb_generate", "exam.prompt=train", "exam.max_new_tokens=12")
+    words = ("+mix=[qa,dialogue]", "train.batching=packed", *exam, *QUICK)
     done = run(*words, output=tmp_path, cache=cache)
     assert done.status == 0, done.err[-3000:]
     (folder,) = done.folders()

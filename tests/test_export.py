@@ -160,7 +160,14 @@ def test_a_manifest_that_says_nothing(trained, base, tmp_path, capsys):
 @pytest.mark.parametrize("tune", ["full", "lora"])
 def test_what_a_real_trial_leaves(tmp_path, tune):
     cache = tmp_path / "cache"
-    quick = ("epochs=0.1", "exam.per_sub_exam=1", "cutoff=64", "tracker=none", f"tune={tune}")
+    quick = (
+        "epochs=0.1",
+        "exam.per_sub_exam=1",
+        "chat.dialogues=0",
+        "cutoff=64",
+        "tracker=none",
+        f"tune={tune}",
+    )
     done = run("+mix=exam", *quick, output=tmp_path / "runs", cache=cache)
     assert done.status == 0, done.err[-3000:]
     (folder,) = done.folders()

@@ -10,7 +10,14 @@ import pytest
 from command import TWO_PROCESSES, Done, finish, run, start
 
 SMALL = ("+mix=exam", "mix.max_records=24", "cutoff=96", "epochs=1", "train.batch=16", "train.micro_batch=4")
-WORDS = (*SMALL, "exam.per_sub_exam=1", "tracker=none", "site.threads=1")
+WORDS = (
+    *SMALL,
+    "exam.per_sub_exam=1",
+    "chat.answers=1",
+    "chat.max_new_tokens=16",
+    "tracker=none",
+    "site.threads=1",
+)
 
 pytestmark = pytest.mark.slow
 

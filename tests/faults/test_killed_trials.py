@@ -27,6 +27,8 @@ WORDS = (
     "tune.dropout=0.1",
     "mix.max_records=30",
     "exam.per_sub_exam=1",
+    "chat.answers=1",
+    "chat.max_new_tokens=16",
     "train.checkpoint_minutes=0",
     "site.threads=1",
 )
@@ -142,7 +144,7 @@ def test_terminated_within_the_grace(begin: Start, whole: dict[str, Any]) -> Non
 
 def test_no_room_for_a_checkpoint(begin: Start, whole: dict[str, Any]) -> None:
     def little() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (250_000, 250_000))
 
     # The adapter has no room either, so it is not kept; the tracker's log would have none.
     words = ("train.save=false", "tracker=none")
