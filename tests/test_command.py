@@ -146,7 +146,7 @@ def test_the_second_time_the_result_is_reused(main_job: Done, cache: Path) -> No
 
 @pytest.mark.slow
 def test_the_same_command_gives_the_same_bits(tmp_path: Path, cache: Path) -> None:
-    words = ("+mix=exam", "cutoff=128", "epochs=0.3")
+    words = ("+mix=exam", "cutoff=128", "epochs=0.2", "exam.per_sub_exam=6", "chat.answers=2")
     first, second = (run(*words, output=tmp_path / name, cache=cache) for name in ("a", "b"))
     assert first.status == second.status == 0, first.err[-2000:] + second.err[-2000:]
     (one,), (two,) = first.folders(), second.folders()
@@ -158,7 +158,8 @@ def test_the_same_command_gives_the_same_bits(tmp_path: Path, cache: Path) -> No
 
 @pytest.mark.slow
 def test_lora_trains_an_adapter(tmp_path: Path, cache: Path) -> None:
-    done = run("+mix=exam", "cutoff=128", "tune=lora", "lr=5e-3", "epochs=0.5", output=tmp_path, cache=cache)
+    words = ("cutoff=128", "tune=lora", "lr=5e-3", "epochs=0.3", "exam.per_sub_exam=2", "chat.dialogues=0")
+    done = run("+mix=exam", *words, output=tmp_path, cache=cache)
     assert done.status == 0, done.err[-3000:]
     (folder,) = done.folders()
     assert (folder.path / "adapter" / "adapter_model.safetensors").is_file()
@@ -200,6 +201,7 @@ def test_real_records_and_real_questions(shared: Path, tmp_path: Path, cache: Pa
         "model.shape.hidden=32",
         "model.shape.layers=1",
         "model.shape.intermediate=64",
+        "chat.dialogues=0",
         f"data.root={samples}",
         f"exam.root={samples / 'cnmleqa'}",
         output=tmp_path,
