@@ -39,9 +39,11 @@ class Answering:
         return self._answer(asked, rest, self._beginning(batch))
 
     def _beginning(self, batch: Batch) -> Any:
-        """Keys and values of what the batch's prompts begin with; those of the batch before are kept."""
+        """Keys and values of what the batch's prompts begin with, kept for the next batch; None without."""
         from csft.exam.rows import Shared
 
+        if not batch.shared:
+            return None
         ids = self.prompts[batch.rows[0]][: batch.shared].tolist()
         if ids != self._shared[0]:
             self._shared = (ids, None)  # the old ones are given back first

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csft.cmb import Question
-from csft.exam import Asking, take
+from csft.exam import Asking, question_text, take
 from csft.exam.batching import HELD, WORTH_TOKENS, Limits, common, plan
 from csft.exam.rows import Rows, Shared, can_share
 
@@ -84,6 +84,22 @@ def test_answers_are_the_same_with_and_without_sharing(
     for one, other in zip(shared, apart, strict=True):
         assert (one.letters, one.text) == (other.letters, other.text)
         assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
+
+
+def test_questions_that_share_nothing_come_after_those_that_do(
+    net: Any, tokenizer: Any, wrap: Any, monkeypatch: Any
+) -> None:
+    mixed = [make_question(28 * n, "A") for n in range(12)] + [make_question(n, "BC") for n in range(1, 4)]
+    apart = take(net, tokenizer, mixed, wrap)
+    monkeypatch.setattr("csft.exam.batching.WORTH_TOKENS", 100)
+    begun = [batch.shared for batch in plan(
+        [np.array(ids) for ids in wrap([((), question_text(one)) for one in mixed])],
+        [one.question_type + one.exam_class for one in mixed], Limits(8192),
+    )]  # fmt: skip
+    assert begun[0] > 0 and begun[-1] == 0
+    for rounds in (1, 2):
+        shared = take(net, tokenizer, mixed, wrap, rounds=rounds)
+        assert [one.letters for one in shared] == [one.letters for one in apart]
 
 
 def test_a_net_whose_layers_forget_shares_nothing(
