@@ -8,9 +8,7 @@ from csft import model
 from csft.errors import SettingError
 from csft.files import hash_files
 from csft.places import model_place
-from csft.track import RunFolder
-from csft.track.runfolder import CONFIG, MANIFEST
-from csft.tuned import Tuned, find
+from csft.tuned import Tuned, find, run_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -85,8 +83,6 @@ class Candidate:
 
 
 def _trained_template(place: Path) -> str | None:
-    for folder in (place, place.parent):
-        if (folder / MANIFEST).is_file() and (folder / CONFIG).is_file():
-            settings = RunFolder(folder).config.get("data")
-            return settings.get("template") if isinstance(settings, dict) else None
-    return None
+    run = run_of(place)
+    settings = run.config.get("data") if run else None
+    return settings.get("template") if isinstance(settings, dict) else None

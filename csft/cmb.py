@@ -169,7 +169,7 @@ def placed_questions(
     """Like `read_questions`, each question with its place; `path` may be the published zip too."""
     with _told(path):
         for raw in parts([path], TRAIN_FILE):
-            rows = _parquet(raw, rejects) if raw.is_parquet else json_array(raw, rejects)
+            rows = table_rows(raw, rejects) if raw.is_parquet else json_array(raw, rejects)
             yield from _parsed(rows, rejects, need_answer)
 
 
@@ -211,8 +211,11 @@ def _parsed(rows: Iterable[Row], rejects: Rejects, need_answer: bool) -> Iterato
             yield where, question
 
 
-def _parquet(raw: Raw, rejects: Rejects) -> Iterator[Row]:
-    """A table of questions has a column per letter, so an option that a question lacks is null in it."""
+def table_rows(raw: Raw, rejects: Rejects) -> Iterator[Row]:
+    """The rows of the hub's Parquet conversion with their places.
+
+    A table of questions has a column per letter, so an option that a question lacks is null in it.
+    """
     for where, row in parquet_rows(raw, FIELDS, rejects):
         if isinstance(option := row.get("option"), dict):
             row["option"] = {letter: text for letter, text in option.items() if text is not None}

@@ -4,11 +4,15 @@ import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from csft.ranks import leads
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 Item = TypeVar("Item")
+WIDTH = 110  # columns of a table when the output is no terminal
 
 
 def before_torch() -> None:
@@ -25,6 +29,27 @@ def say(line: str) -> None:
     """Print one line at once, also when the output is a log file; of several processes the first does."""
     if leads():
         print(line, flush=True)
+
+
+def table(title: str, *headings: str) -> "Table":
+    """Print a title and give a table without lines: the first column names, the others count."""
+    from rich.table import Table
+
+    say(f"\n{title}")
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for place, heading in enumerate(headings):
+        made.add_column(heading, justify="right" if place else "left")
+    return made
+
+
+def print_table(made: "Table") -> None:
+    """Print it, wide enough for a log file where the output is no terminal."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDTH)
+    console.print(made)
 
 
 def progress(items: Iterable[Item], what: str, unit: str, total: int | None = None) -> Iterator[Item]:

@@ -13,6 +13,7 @@ from csft import chat, data, track, train
 from csft.console import say
 from csft.errors import ExamError
 from csft.files import hash_value
+from csft.filling import within
 from csft.identity import chat_key
 from csft.job import Job
 from csft.result import ALL
@@ -90,7 +91,7 @@ def _loss(job: Job, net: Any, tokenizer: Any, dialogues: Sequence[data.Dialogue]
     rows = _Rows(
         [data.encode(one.records[-1], tokenizer, template, LONGEST, policy=_POLICY) for one in dialogues]
     )
-    plan = [[[[row] for row in batch]] for batch in chat.batches(rows.lengths, job.config.exam.batch_tokens)]
+    plan = [[[[row] for row in batch]] for batch in within(job.config.exam.batch_tokens, rows.lengths)]
 
     def collate(records: Any) -> dict[str, Any]:
         return data.collate(records, tokenizer.pad_token_id, False, attention)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from csft import model
 from csft.console import before_torch, say
-from csft.errors import CsftError, ModelError, SettingError
+from csft.errors import ModelError, SettingError
 from csft.tuned import Tuned, find
-from csft.words import read_words
+from csft.words import read_words, status
 
 HEAD = """Write a tuned model as one folder; a trained adapter is added into its base first.
 
@@ -54,13 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("settings", nargs="*", metavar="name=value")
-    try:
-        before_torch()
-        export(read_words(Settings, parser.parse_args(arguments).settings))
-    except CsftError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    words = parser.parse_args(arguments).settings
+    before_torch()
+    return status(lambda: export(read_words(Settings, words)))
 
 
 def export(settings: Settings) -> Path:

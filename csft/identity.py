@@ -23,6 +23,7 @@ ROOMS = (
     "conversing.py",
     "examining.py",
     "feeding.py",
+    "filling.py",
     "ranks.py",
     "splits.py",
     "trial.py",

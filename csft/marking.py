@@ -4,13 +4,10 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from csft import exam
 from csft.cmb import EXAM_TYPES, SUB_EXAMS, Question, read_rows
 from csft.config import Config, Exam, choice, count, setting
-from csft.console import say
+from csft.console import print_table, say, table
 from csft.data.catalog import DATASETS
 from csft.errors import DataError, ExamError, SettingError
 from csft.exam.answers import RULES
@@ -18,8 +15,7 @@ from csft.exam.key import Key, key_rows
 from csft.exam.splits import id_list
 from csft.files import cache_dir, write_json
 from csft.places import SAMPLE
-from csft.rejects import Rejects
-from csft.splits import Splits, gather, scored
+from csft.splits import Splits, gather, load, scored
 
 SPLITS = ("select", "val", "test")
 PARTS = (  # of a table, top to bottom: key and name
@@ -27,7 +23,6 @@ PARTS = (  # of a table, top to bottom: key and name
     {key: name for name, key in EXAM_TYPES.items()},
     {"single": "single choice", "multiple": "several answers", "total": "total"},
 )
-WIDTH = 110  # columns of a table when the output is no terminal
 
 
 @dataclass(frozen=True)
@@ -121,15 +116,6 @@ def questions(root: str, splits: list[str], per_sub_exam: int | None) -> Splits:
     return scored(Config(exam=Exam(val=True, per_sub_exam=per_sub_exam)), asked)
 
 
-def load(folder: Path, split: str) -> list[Question]:
-    """All questions of `val` or `test` that can be asked; the others are counted in a line."""
-    rejects = Rejects()
-    found = exam.load_split(folder, split, rejects)
-    if rejects.total:
-        say(f"exam: {split} questions {rejects}")
-    return found
-
-
 def _folder(root: str) -> Path:
     if root in ("", SAMPLE):
         from csft import sample
@@ -158,18 +144,18 @@ def _held_out(folder: Path) -> list[Question]:
 def show(scores: exam.Scores, title: str) -> None:
     """Print every part with its interval, CMB's own means, baselines and what could not be read."""
     headings = ("n", "percent", "95 % interval", "official category mean", "unparsed")
-    table = _table(f"CMB, percent right: {title}", headings)
+    shown = table(f"CMB, percent right: {title}", "part", *headings)
     for names in PARTS:
         for key, name in names.items():
             if key in scores.figures:
-                table.add_row(name, *_figures(scores, key))
-        table.add_section()
+                shown.add_row(name, *_figures(scores, key))
+        shown.add_section()
     for name, key, value in (
         ("mean of sub-exams", "macro", scores.macro),
         ("mean of exam types", "macro_exam_types", scores.macro_exam_types),
     ):
-        table.add_row(name, "", f"{value:.2f}", _interval(*scores.intervals[key]))
-    _print(table)
+        shown.add_row(name, "", f"{value:.2f}", _interval(*scores.intervals[key]))
+    print_table(shown)
     chance = "" if scores.random_percent is None else f", guessing {scores.random_percent:.1f}"
     say(
         f"{scores.total:.2f} % of {scores.n:,} questions; always {scores.best_letter} "
@@ -193,15 +179,15 @@ def _interval(low: float, high: float) -> str:
 def show_comparison(found: exam.Comparison, settings: Compare) -> None:
     """Print b against a part by part; sub-exams with a p that allows for their number."""
     headings = ("n", "a", "b", "b - a", "95 % interval", "only a", "only b", "p", "detectable")
-    table = _table(f"CMB {settings.split}, points: a={settings.a}, b={settings.b}", headings)
+    shown = table(f"CMB {settings.split}, points: a={settings.a}, b={settings.b}", "part", *headings)
     single = {"single": found.single, "multiple": found.multiple, "total": found.total}
     differences = {**found.by_sub_exam, **found.by_exam_type, **single}
     for names in PARTS:
         for key, name in names.items():
             if one := differences.get(key):
-                table.add_row(name + (" *" if one.clear else ""), *_cells(one))
-        table.add_section()
-    _print(table)
+                shown.add_row(name + (" *" if one.clear else ""), *_cells(one))
+        shown.add_section()
+    print_table(shown)
     say("* p below 0.05 (exact McNemar; sub-exams corrected for their number by Benjamini and Hochberg)")
     say("detectable: the smallest difference in points that would have shown four times out of five")
 
@@ -213,22 +199,6 @@ def _cells(one: exam.Difference) -> list[str]:
         *(_interval(one.low, one.high), str(one.only_a), str(one.only_b), f"{p:.3g}"),
         "none" if one.detectable is None else f"{one.detectable:.1f}",
     ]
-
-
-def _table(title: str, headings: tuple[str, ...]) -> Table:
-    say(f"\n{title}")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("part")
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    return table
-
-
-def _print(table: Table) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=WIDTH)
-    console.print(table)
 
 
 def _write(out: str, figures: exam.Scores | exam.Comparison) -> None:

@@ -30,16 +30,22 @@ def gather(settings: Exam, data_root: Path, exam_root: Path, cache: Path) -> Spl
     """
     splits: Splits = {"select": _held_out(settings, data_root, cache)}
     for split in ("val", "test"):
-        rejects = Rejects()
         try:
-            splits[split] = exam.load_split(exam_root, split, rejects)
+            splits[split] = load(exam_root, split)
         except MissingError as error:
             if settings.test if split == "test" else settings.val or settings.shots:
                 raise
             say(f"exam: no {split} split, so nothing is screened against it. {_first_line(error)}")
-        if rejects.total:
-            say(f"exam: {split} questions {rejects}")
     return {split: questions for split, questions in splits.items() if questions}
+
+
+def load(root: Path, split: str) -> list[Question]:
+    """All questions of `val` or `test` that can be asked; the others are counted in a line."""
+    rejects = Rejects()
+    found = exam.load_split(root, split, rejects)
+    if rejects.total:
+        say(f"exam: {split} questions {rejects}")
+    return found
 
 
 def scored(config: Config, splits: Splits) -> Splits:

@@ -1,19 +1,18 @@
 """What a trial tells a person on the terminal: what was chosen and drawn, how it scored, what to do next."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from csft.cmb import SUB_EXAMS
 from csft.config import Config
-from csft.console import say
+from csft.console import print_table, say, table
 from csft.data import Drawn, Mixture, Plan, Prepared, Truncation, waste
 from csft.exam import Scores
 from csft.result import ALL, TrialResult
 
-WIDTH = 110  # columns of a table when the output is no terminal
+if TYPE_CHECKING:
+    from rich.table import Table
+
 DRAWN = ("of", "records", "tokens", "share of tokens")
 # Fields of data.Truncation: records that lose something of the kind.
 LOSSES = ("turns", "question", "options", "marker", "answer", "statement", "untrained", "dropped")
@@ -56,16 +55,13 @@ def show_mix(mixture: Mixture, config: Config, plan: Plan) -> None:
 def _by_dataset(
     title: str, headings: Sequence[str], cells: Mapping[str, Sequence[str]], in_all: Sequence[str]
 ) -> None:
-    table = _table(title)
-    table.add_column("dataset")
-    for heading in headings:
-        table.add_column(heading, justify="right")
+    shown = table(title, "dataset", *headings)
     for name, row in cells.items():
-        table.add_row(name, *row)
+        shown.add_row(name, *row)
     if len(cells) > 1:
-        table.add_section()
-        table.add_row("in all", *in_all)
-    _print(table)
+        shown.add_section()
+        shown.add_row("in all", *in_all)
+    print_table(shown)
 
 
 def _drawn(one: Drawn) -> list[str]:
@@ -80,7 +76,7 @@ def _losses(cost: Truncation) -> list[str]:
 def show(result: TrialResult, config: Config) -> None:
     """Print scores against the untrained base, where things are, and what to type next."""
     if result.scores:
-        _print(_scores_table(result))
+        print_table(_scores_table(result))
     _show_totals(result)
     _show_talk(result)
     saved = "model" if config.tune.method == "full" else "adapter"
@@ -91,26 +87,23 @@ def show(result: TrialResult, config: Config) -> None:
     say("             python -m csft.run +mix=full tune=lora lr=4e-3       (adapters instead of all weights)")
 
 
-def _scores_table(result: TrialResult) -> Table:
-    table = _table("CMB, percent right: untrained base, tuned model, 95 % interval")
-    table.add_column("sub-exam")
-    for split in result.scores:
-        for heading in (f"{split} n", "base", "tuned", "interval"):
-            table.add_column(heading, justify="right")
+def _scores_table(result: TrialResult) -> "Table":
+    headings = [heading for split in result.scores for heading in (f"{split} n", "base", "tuned", "interval")]
+    shown = table("CMB, percent right: untrained base, tuned model, 95 % interval", "sub-exam", *headings)
     for sub in SUB_EXAMS:
         if any(sub.key in scores.by_sub_exam for scores in result.scores.values()):
-            table.add_row(f"{sub.exam_type} {sub.exam_class}", *_cells(result, sub.key))
-    table.add_section()
+            shown.add_row(f"{sub.exam_type} {sub.exam_class}", *_cells(result, sub.key))
+    shown.add_section()
     for sub_type in dict.fromkeys((sub.exam_type, sub.exam_type_key) for sub in SUB_EXAMS):
         if any(sub_type[1] in scores.by_exam_type for scores in result.scores.values()):
-            table.add_row(sub_type[0], *_cells(result, sub_type[1]))
-    table.add_section()
-    table.add_row("total (micro)", *_cells(result, "total"))
+            shown.add_row(sub_type[0], *_cells(result, sub_type[1]))
+    shown.add_section()
+    shown.add_row("total (micro)", *_cells(result, "total"))
     macro = [
         cell for split, scores in result.scores.items() for cell in _macro(result.base.get(split), scores)
     ]
-    table.add_row("mean of sub-exams (macro)", *macro)
-    return table
+    shown.add_row("mean of sub-exams (macro)", *macro)
+    return shown
 
 
 def _cells(result: TrialResult, part: str) -> list[str]:
@@ -158,15 +151,3 @@ def _show_talk(result: TrialResult) -> None:
         f"             sampled answers {length}, repeated {again[0]:.1f} → {again[1]:.1f} %, "
         f"without an end {endless[0]:.0f} → {endless[1]:.0f} %"
     )
-
-
-def _table(title: str) -> Table:
-    say(f"\n{title}")
-    return Table(box=None, pad_edge=False, header_style="bold")
-
-
-def _print(table: Table) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=WIDTH)
-    console.print(table)

@@ -56,9 +56,8 @@ def find(place: str, base: str = "") -> Tuned:
     """What `place` holds: a run folder, its `model` or `adapter`, another adapter, any checkpoint."""
     folder = Path(place).expanduser()
     base = base and model_place(base)
-    run = folder.parent if folder.name in (CHECKPOINT, ADAPTER) else folder
-    if (run / MANIFEST).is_file() and (run / CONFIG).is_file():
-        return _of_run(RunFolder(run), base)
+    if run := run_of(folder):
+        return _of_run(run, base)
     if (folder / "adapter_config.json").is_file():
         if not base:
             raise SettingError("base", "(none)", f"the model that the adapter {folder} was trained on")
@@ -66,6 +65,12 @@ def find(place: str, base: str = "") -> Tuned:
     if base:
         raise SettingError("base", base, f"nothing where there is no adapter; {folder} is a whole model")
     return Tuned(place)
+
+
+def run_of(folder: Path) -> RunFolder | None:
+    """The run folder of a trial that this is, or that these tuned weights lie in."""
+    run = folder.parent if folder.name in (CHECKPOINT, ADAPTER) else folder
+    return RunFolder(run) if (run / MANIFEST).is_file() and (run / CONFIG).is_file() else None
 
 
 def _of_run(run: RunFolder, base: str) -> Tuned:

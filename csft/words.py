@@ -1,15 +1,17 @@
-"""The words of a command, `name=value`, as a dataclass of settings: `split=val` sets the field `split`.
+"""The command lines of csft but for Hydra's: a command, and words `name=value` that fill a dataclass.
 
 A field may say what it allows in its metadata (`csft.config.choice`, `count`, …), and a whole number as its
 type. A name that Python keeps to itself ends in an underscore there: `from=x` sets `from_`.
 """
 
+import argparse
 import dataclasses
+import sys
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from csft.errors import SettingError
+from csft.errors import CsftError, SettingError
 
 Settings = TypeVar("Settings")
 NOTHING = ("", "null", "none")  # what stands for no number
@@ -32,6 +34,32 @@ def read_words(kind: type[Settings], words: Sequence[str]) -> Settings:
             raise SettingError(name, value, f"each name once; {name.lower()}={given[field.name]} was said")
         given[field.name] = _value(name.lower(), value, types[field.name], field.metadata)
     return kind(**given)
+
+
+def named(
+    program: str, commands: Mapping[str, Callable[..., None]], settings: str, arguments: Sequence[str] | None
+) -> tuple[Callable[..., None], list[str]]:
+    """The command that a line names and its words; `settings` is what `--help` says of these."""
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description="\n".join(f"{name:8} {run.__doc__ or ''}" for name, run in commands.items()),
+        epilog=settings,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=commands)
+    parser.add_argument("settings", nargs="*", metavar="name=value")
+    given = parser.parse_args(arguments)
+    return commands[given.command], given.settings
+
+
+def status(run: Callable[[], object]) -> int:
+    """Run and give the exit status: 1 where csft stops by design, with the message alone."""
+    try:
+        run()
+    except CsftError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
 def word_list(text: str) -> list[str]:

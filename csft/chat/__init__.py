@@ -6,7 +6,6 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from csft.chat.batching import batches
 from csft.chat.figures import Figures, distinct, figures, repetition
 from csft.chat.sampled import Sampled
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 _HEAVY = {"sample": "sampling"}
 
-__all__ = ["Figures", "Sampled", "batches", "distinct", "figures", "repetition", "sample"]
+__all__ = ["Figures", "Sampled", "distinct", "figures", "repetition", "sample"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from transformers import GenerationConfig
 
-from csft.chat.batching import batches
 from csft.chat.sampled import Sampled
+from csft.filling import within
 
 # What the model card of InternLM2 draws with; no other rule bends the distribution.
 TEMPERATURE, TOP_P = 0.8, 0.8
@@ -47,7 +47,7 @@ def sample(
     )
     answers: dict[int, Sampled] = {}
     with _apart(net):
-        for rows in batches([len(ids) + max_new_tokens for ids in prompts], batch_tokens):
+        for rows in within(batch_tokens, [len(ids) + max_new_tokens for ids in prompts]):
             inputs = _padded([prompts[row] for row in rows], pad_id, net.device)
             written = net.generate(**inputs, generation_config=drawn)
             said = written[:, inputs["input_ids"].shape[1] :].tolist()

@@ -1,13 +1,11 @@
 """`python -m csft.data convert|screen|table1|lengths|fetch root=...`: the datasets without a trial."""
 
-import argparse
 import sys
 from collections.abc import Callable, Sequence
 
 from csft.data import commands
 from csft.data.commands import Settings
-from csft.errors import CsftError
-from csft.words import read_words
+from csft.words import named, read_words, status
 
 SETTINGS = """settings, as name=value:
   root=FOLDER          the raw datasets, one folder each (default: sample, the invented world that ships)
@@ -32,21 +30,8 @@ COMMANDS: dict[str, Callable[[Settings], None]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 1 when csft stops by design, with the message alone."""
-    parser = argparse.ArgumentParser(
-        prog="python -m csft.data",
-        description="\n".join(f"{name:8} {(run.__doc__ or '')}" for name, run in COMMANDS.items()),
-        epilog=SETTINGS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("command", choices=COMMANDS)
-    parser.add_argument("settings", nargs="*", metavar="name=value")
-    given = parser.parse_args(arguments)
-    try:
-        COMMANDS[given.command](read_words(Settings, given.settings))
-    except CsftError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    run, words = named("python -m csft.data", COMMANDS, SETTINGS, arguments)
+    return status(lambda: run(read_words(Settings, words)))
 
 
 if __name__ == "__main__":

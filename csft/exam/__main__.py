@@ -1,13 +1,11 @@
 """`python -m csft.exam take|score|compare …`: CMB without a trial."""
 
-import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence
 
 from csft.console import before_torch
-from csft.errors import CsftError
-from csft.words import read_words
+from csft.words import named, read_words, status
 
 SETTINGS = """settings, as name=value:
  all three
@@ -66,24 +64,12 @@ COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"take": take, "score": s
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 1 when csft stops by design, with the message alone."""
-    parser = argparse.ArgumentParser(
-        prog="python -m csft.exam",
-        description="\n".join(f"{name:8} {run.__doc__}" for name, run in COMMANDS.items()),
-        epilog=SETTINGS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("command", choices=COMMANDS)
-    parser.add_argument("settings", nargs="*", metavar="name=value")
-    given = parser.parse_args(arguments)
+    run, words = named("python -m csft.exam", COMMANDS, SETTINGS, arguments)
     try:
-        COMMANDS[given.command](given.settings)
-    except CsftError as error:
-        print(error, file=sys.stderr)
-        return 1
+        return status(lambda: run(words))
     except KeyboardInterrupt:
         print("Stopped. With the same words an exam goes on where it was.", file=sys.stderr)
         return 128 + signal.SIGINT
-    return 0
 
 
 if __name__ == "__main__":

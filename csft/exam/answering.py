@@ -1,19 +1,15 @@
 """What one net answers to a batch of prompts: letters by likelihood, or text that is read."""
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from csft.cmb import Question
-from csft.exam.answers import read_answer
+from csft.exam.answers import decided
 from csft.exam.asking import Asking
 from csft.exam.batching import Batch
 from csft.exam.formats import BASE_STOP
 from csft.exam.papers import Ids
 from csft.exam.prediction import Prediction
-
-# CMB's extraction reads the first such sentence: what comes after its end changes nothing.
-_DECIDED = re.compile(r"(?:答案|正确选项)(?:是|：|为|应该是|应该为).*?[。.]", re.DOTALL)
 
 Answerer = Callable[[Sequence[Question], Sequence[Sequence[int]], Any], list[Prediction]]
 
@@ -58,7 +54,7 @@ def _reader(net: Any, tokenizer: Any, asking: Asking) -> Answerer:
 
     def read(asked: Sequence[Question], prompts: Sequence[Sequence[int]], shared: Any) -> list[Prediction]:
         return [
-            _prediction(question, letters, logprobs=logprobs)
+            Prediction.of(question, letters, logprobs=logprobs)
             for question, (letters, logprobs) in zip(asked, reader.read(asked, prompts, shared), strict=True)
         ]
 
@@ -78,20 +74,8 @@ def _writer(net: Any, tokenizer: Any, asking: Asking) -> Answerer:
 
     def write(asked: Sequence[Question], prompts: Sequence[Sequence[int]], shared: Any) -> list[Prediction]:
         return [
-            _prediction(question, read_answer(text, question.question_type, asking.rule), text)
+            Prediction.written(question, text, asking.rule)
             for question, text in zip(asked, writer.write(asked, prompts, shared), strict=True)
         ]
 
     return write
-
-
-def decided(text: str) -> bool:
-    """Whether CMB's extraction reads the same letters however the text goes on."""
-    return _DECIDED.search(text) is not None
-
-
-def _prediction(
-    question: Question, letters: str, text: str = "", logprobs: dict[str, float] | None = None
-) -> Prediction:
-    assert question.id is not None, "checked before the first question"
-    return Prediction(question.id, letters, letters == question.answer, text, logprobs or {})

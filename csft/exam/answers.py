@@ -36,6 +36,12 @@ def read_answers(texts: Iterable[str], question_type: str, rule: str = "official
     return max(votes, key=votes.__getitem__, default="")
 
 
+def decided(text: str) -> bool:
+    """Whether the official rule reads the same letters however the text goes on: its sentence has ended."""
+    found = _OFFICIAL.search(text)
+    return found is not None and found[0][-1] in "。."
+
+
 def _official(text: str, multiple: bool) -> str:
     found = _OFFICIAL.search(text)
     letters = "".join(sign for sign in (found.group(1) if found else text) if sign in LETTERS)

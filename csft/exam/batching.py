@@ -12,10 +12,12 @@ family     questions of one sub-exam and kind, whose prompts begin alike (frame,
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from csft.exam.papers import Ids
+from csft.filling import filled
 
 # A common beginning is computed apart where that saves as many tokens as a forward pass of its own is worth.
 WORTH_TOKENS = 2048
@@ -77,14 +79,9 @@ def _round(
 
 
 def _filled(rows: Sequence[int], prompts: Sequence[Ids], limits: Limits, shared: int) -> Iterator[Batch]:
-    filled: list[int] = []
-    for row in sorted(rows, key=lambda one: (-len(prompts[one]), one)):
-        if filled and not limits.allow(len(filled) + 1, len(prompts[filled[0]]) - shared, shared):
-            yield Batch(tuple(filled), shared)
-            filled = []
-        filled.append(row)
-    if filled:
-        yield Batch(tuple(filled), shared)
+    lengths = {row: len(prompts[row]) - shared for row in rows}
+    for batch in filled(lengths, partial(limits.allow, shared=shared)):
+        yield Batch(tuple(batch), shared)
 
 
 def common(prompts: Sequence[Ids]) -> int:

@@ -6,12 +6,13 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from csft.console import say
+from csft.cmb import Question
+from csft.console import bar, say
 from csft.exam.prediction import Prediction
 from csft.files import whole_file
 
@@ -51,6 +52,27 @@ class KeptAnswers:
     def remove(self) -> None:
         """The exam is over and its answers are elsewhere."""
         self.path.unlink(missing_ok=True)
+
+
+def going_on(
+    questions: Sequence[Question],
+    kept: KeptAnswers | None,
+    compute: Callable[[Collection[int]], Iterable[list[Prediction]]],
+) -> Iterator[list[Prediction]]:
+    """Answers of an earlier attempt at once, then those that `compute` gives where they are not known.
+
+    What is computed is kept before it is given; a bar tells how far the exam is.
+    """
+    known = kept.begin() if kept else {}
+    done = [known[question.id] for question in questions if question.id in known]
+    with bar("exam", "question", len(questions), done=len(done)) as progress:
+        if done:
+            yield done
+        for answers in compute(known.keys()):
+            if kept:
+                kept.add(answers)
+            progress.update(len(answers))
+            yield answers
 
 
 def _line(answers: Sequence[Prediction]) -> str:

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from csft.cmb import ALIASES, FIELDS, TRAIN_FILE, Question, RowError, find_sub_exam, parse_rows, row_id
+from csft.cmb import ALIASES, TRAIN_FILE, Question, RowError, find_sub_exam, parse_rows, row_id, table_rows
 from csft.console import say
 from csft.errors import DataError, ExamError, MissingError, SettingError
 from csft.files import hash_value
-from csft.raw import Raw, elements, first_layout, parquet_rows, parts
+from csft.raw import Raw, elements, first_layout, parts
 from csft.rejects import Rejects
 
 FILES = {"val": "CMB-val-merge.json", "test": "CMB-test-choice-question-merge.json"}
@@ -105,18 +105,16 @@ def _read(raws: Iterable[Raw], rejects: Rejects) -> list[Any]:
     for raw in raws:
         try:
             # Bytes that are not UTF-8 become lone surrogates, which set their own row aside and not the file.
-            rows += _table_rows(raw, rejects) if raw.is_parquet else (row for row, _ in elements(raw))
+            rows += _rows(raw, rejects)
         except OSError as problem:
             raise DataError(f"{raw} cannot be read: {problem.strerror or problem}.") from problem
     return rows
 
 
-def _table_rows(raw: Raw, rejects: Rejects) -> Iterator[Any]:
-    """A table of questions has a column per letter, so an option that a question lacks is null in it."""
-    for _, row in parquet_rows(raw, FIELDS, rejects):
-        if isinstance(option := row.get("option"), Mapping):
-            row["option"] = {letter: text for letter, text in option.items() if text is not None}
-        yield row
+def _rows(raw: Raw, rejects: Rejects) -> Iterator[Any]:
+    if raw.is_parquet:
+        return (row for _, row in table_rows(raw, rejects))
+    return (row for row, _ in elements(raw))
 
 
 # --- rows -------------------------------------------------------------------------------------------

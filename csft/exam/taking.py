@@ -1,18 +1,17 @@
 """Taking an exam: every question is asked once, in batches, and answers come out as they are there."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from csft.cmb import Question
-from csft.console import bar
 from csft.errors import ExamError, SettingError
 from csft.exam.answering import Answering
 from csft.exam.asking import Asking
 from csft.exam.batching import Batch, Limits, plan
 from csft.exam.formats import Wrap
-from csft.exam.kept_answers import KeptAnswers
+from csft.exam.kept_answers import KeptAnswers, going_on
 from csft.exam.papers import conversations, tokenised
 from csft.exam.prediction import Prediction
 from csft.exam.splits import doubled, id_list
@@ -56,26 +55,22 @@ def stream(
     """
     asking = asking or Asking()
     _check(questions, batch_tokens, batch_rows, rounds)
-    known = kept.begin() if kept else {}
-    done = [known[question.id] for question in questions if question.id in known]
     said = conversations(questions, asking, shots_from)
     prompts = tokenised(said, wrap, keep_prompts, prompts_key)
     families = [(one.sub_exam.key if one.sub_exam else "", one.question_type) for one in questions]
     answering = Answering(net, tokenizer, asking, questions, prompts)
     limits = Limits(batch_tokens, batch_rows, answering.longer)
     batches = plan(prompts, families, limits, rounds, answering.shares)
-    with bar("exam", "question", len(questions), done=len(done)) as progress:
-        if done:
-            yield done
+
+    def compute(known: Collection[int]) -> Iterator[list[Prediction]]:
         for batch in batches:
-            rows = [row for row in batch.rows if questions[row].id not in known]
+            rows = tuple(row for row in batch.rows if questions[row].id not in known)
             if rows:
                 with evaluating(net):  # not around the loop: whoever iterates is not to stay inside it
-                    answers = answering.answers(Batch(tuple(rows), batch.shared))
-                if kept:
-                    kept.add(answers)
-                progress.update(len(answers))
+                    answers = answering.answers(Batch(rows, batch.shared))
                 yield answers
+
+    yield from going_on(questions, kept, compute)
 
 
 @contextmanager

@@ -7,19 +7,17 @@ of greedy decoding to their end; torch stops writing where CMB's extraction has 
 
 import importlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from csft.cmb import Question
-from csft.console import bar
 from csft.errors import ExamError, ModelError, SettingError
-from csft.exam.answers import read_answer
 from csft.exam.asking import Asking
 from csft.exam.formats import BASE_STOP, Wrap
-from csft.exam.kept_answers import KeptAnswers
+from csft.exam.kept_answers import KeptAnswers, going_on
 from csft.exam.papers import Ids, conversations, tokenised
 from csft.exam.prediction import Prediction
 from csft.exam.splits import id_list
@@ -48,22 +46,19 @@ class VllmBackend:
         kept: KeptAnswers | None = None,
     ) -> Iterator[list[Prediction]]:
         """Ask `CHUNK` questions at a time and give their answers; words as those of `csft.exam.stream`."""
-        known = kept.begin() if kept else {}
-        done = [known[one.id] for one in questions if one.id in known]
-        waiting = [one for one in questions if one.id not in known]
-        prompts = tokenised(conversations(waiting, asking, shots_from), wrap)
-        self._check_room(waiting, prompts, asking)
-        with bar("exam", "question", len(questions), done=len(done)) as progress:
-            if done:
-                yield done
+
+        def compute(known: Collection[int]) -> Iterator[list[Prediction]]:
+            waiting = [one for one in questions if one.id not in known]
+            prompts = tokenised(conversations(waiting, asking, shots_from), wrap)
+            self._check_room(waiting, prompts, asking)
             for start in range(0, len(waiting), CHUNK):
                 asked = waiting[start : start + CHUNK]
                 texts = self.write([ids.tolist() for ids in prompts[start : start + CHUNK]], asking)
-                answers = [_read(*pair, asking.rule) for pair in zip(asked, texts, strict=True)]
-                if kept:
-                    kept.add(answers)
-                progress.update(len(answers))
-                yield answers
+                yield [
+                    Prediction.written(one, text, asking.rule) for one, text in zip(asked, texts, strict=True)
+                ]
+
+        yield from going_on(questions, kept, compute)
 
     def write(self, prompts: Sequence[list[int]], asking: Asking) -> list[str]:
         """The greedy reply to each prompt (token ids), without what ends it."""
@@ -134,9 +129,3 @@ def find_vllm() -> Any:
 def _json(file: Path) -> dict[str, Any]:
     read: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return read
-
-
-def _read(question: Question, text: str, rule: str) -> Prediction:
-    assert question.id is not None, "exams number their questions"
-    letters = read_answer(text, question.question_type, rule)
-    return Prediction(question.id, letters, letters == question.answer, text)

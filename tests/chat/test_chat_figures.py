@@ -4,7 +4,8 @@ from math import isclose
 
 import pytest
 
-from csft.chat import Sampled, batches, distinct, figures, repetition
+from csft.chat import Sampled, distinct, figures, repetition
+from csft.filling import within
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ def test_answers_and_references_are_cut_at_the_same_limit() -> None:
 
 def test_batches_hold_every_row_once_within_the_budget() -> None:
     lengths = [3, 90, 7, 7, 1, 20, 20]
-    made = list(batches(lengths, 40))
+    made = list(within(40, lengths))
     assert sorted(row for rows in made for row in rows) == list(range(7))
     assert made[0] == [1]  # over the budget by itself
     assert all(len(rows) * max(lengths[row] for row in rows) <= 40 for rows in made[1:])

@@ -9,7 +9,7 @@ from transformers import GenerationConfig
 
 from csft.cmb import Question
 from csft.exam import question_text, read_answer
-from csft.exam.answering import decided
+from csft.exam.answers import decided
 from csft.exam.greedy import Stop, Writer, stop_ids
 from csft.exam.rows import Shared
 
