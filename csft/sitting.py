@@ -22,7 +22,6 @@ import yaml  # type: ignore[import-untyped]
 from csft import compose, exam, model, track
 from csft.candidate import Candidate, Framing
 from csft.cmb import Question
-from csft.config import choice, count, setting
 from csft.console import say
 from csft.data import TEMPLATES
 from csft.errors import SettingError
@@ -31,6 +30,7 @@ from csft.exam.asking import FORMATS
 from csft.exam.papers import conversations
 from csft.exam.prompts import PROMPTS
 from csft.examining import wrap
+from csft.fields import choice, count, setting
 from csft.files import cache_dir, hash_value, write_json
 from csft.identity import LIBRARIES, code_hash
 from csft.marking import questions, show
