@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from csft import chat, data, track, train
 from csft.console import say
-from csft.errors import ExamError
+from csft.errors import NotNumbersError
 from csft.files import hash_value
 from csft.filling import within
 from csft.identity import chat_key
 from csft.job import Job
+from csft.one_of_many import one_of_many
 from csft.result import ALL
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def converse(
 ) -> tuple[Talk, list[dict[str, Any]]]:
     """Figures of a net, and one plain row per sampled answer. Both empty where no dialogue is held out.
 
-    ExamError for a loss that is not a number.
+    NotNumbersError for a loss that is not a number.
     """
     held_out = job.held_out
     if not held_out.dialogues:
@@ -77,11 +78,14 @@ def base_talk(job: Job, net: "PreTrainedModel", tokenizer: "PreTrainedTokenizerB
     cached = track.RunFolder.open(job.where.bases / f"chat-{key[:32]}")
     stored = cached.result()
     if stored is None:
-        say("conversation of the untrained model (kept for later trials)")
-        talk, rows = converse(job, net, tokenizer)
-        cached.write_chat(rows)
-        cached.finish({name: asdict(figures) for name, figures in talk.items()})
-        return talk
+        with one_of_many(cached.path, "conversation of the untrained model"):
+            stored = cached.result()
+            if stored is None:
+                say("conversation of the untrained model (kept for later trials)")
+                talk, rows = converse(job, net, tokenizer)
+                cached.write_chat(rows)
+                stored = {name: asdict(figures) for name, figures in talk.items()}
+                cached.finish(stored)
     return {name: chat.Figures(**figures) for name, figures in stored.items()}
 
 
@@ -98,7 +102,7 @@ def _loss(job: Job, net: Any, tokenizer: Any, dialogues: Sequence[data.Dialogue]
 
     loss = train.validation_loss(net, rows, plan, collate)
     if not math.isfinite(loss):
-        raise ExamError(
+        raise NotNumbersError(
             f"The loss on the held-out dialogues of {dialogues[0].dataset} is {loss}: the model's weights or "
             "its precision are broken. Lower lr, or set chat.dialogues=0 to do without."
         )

@@ -1,7 +1,6 @@
 """Errors a user can act on. Each message names the setting, the value received and what to do next."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from signal import Signals
 
 
@@ -60,16 +59,53 @@ class DivergedError(TrainingError):
         self.update, self.last_loss = update, last_loss
 
 
-class StoppedError(CsftError):
-    """Training that was asked to stop by a signal; the same command goes on where it was."""
+class MemoryFullError(TrainingError):
+    """Memory that is full, or that cannot suffice for what is planned: of the GPU or of the machine."""
 
-    def __init__(self, by: Signals, done: int, updates: int, kept: Path | None) -> None:
-        state = f"the state is kept in {kept}" if kept else "nothing was done yet or could be kept"
-        what = f"Stopped by {by.name} after update {done} of {updates}"
-        super().__init__(f"{what}; {state}. The same command goes on from there.")
-        self.by, self.done, self.kept = by, done, kept
+
+class StoppedError(CsftError):
+    """A trial that was asked to stop by a signal; the same command goes on where it was."""
+
+    def __init__(self, by: Signals, when: str, state: str) -> None:
+        super().__init__(f"Stopped by {by.name} {when}; {state}. The same command goes on from there.")
+        self.by = by
         self.status = 128 + by  # what a process that the signal ends exits with
+
+
+class PrunedError(CsftError):
+    """A trial given up while it ran: `score` in percent on `select` after `epoch` epochs.
+
+    >>> str(PrunedError(1.0, 20.3125))
+    'Given up after epoch 1: 20.3 % on select.'
+    """
+
+    def __init__(self, epoch: float, score: float) -> None:
+        super().__init__(f"Given up after epoch {epoch:.3g}: {score:.1f} % on select.")
+        self.epoch, self.score = epoch, score
+
+
+class TimeLimitError(CsftError):
+    """A trial that took longer than it may.
+
+    >>> str(TimeLimitError(90.0))
+    'The trial took longer than study.limits.minutes=90. Its state is kept; with more minutes it goes on.'
+    """
+
+    def __init__(self, minutes: float) -> None:
+        super().__init__(
+            f"The trial took longer than study.limits.minutes={minutes:g}. Its state is kept; with more "
+            "minutes it goes on."
+        )
+        self.minutes = minutes
 
 
 class ExamError(CsftError):
     """An exam, answer file or key that cannot be scored."""
+
+
+class NotNumbersError(ExamError):
+    """A model whose logits or losses are not numbers."""
+
+
+class BusyError(CsftError):
+    """A run folder that another process is working in."""

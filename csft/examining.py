@@ -1,24 +1,36 @@
 """How a trial takes its exams: the tuned model each time, the untrained one once for all trials on it."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from csft import data, exam, track
 from csft.config import Config
 from csft.console import say
+from csft.errors import DivergedError, NotNumbersError
 from csft.files import hash_value
 from csft.identity import base_key, code_hash
 from csft.job import Job
-from csft.result import predictions
+from csft.one_of_many import one_of_many
+from csft.result import OBJECTIVE_SPLIT, predictions
 from csft.splits import Splits
+from csft.stopping import heed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 WHO = {"tuned": True, "untrained": False}
+
+
+class OnTheWay(NamedTuple):
+    """Which exam during training it is, from 1, and the updates done by then."""
+
+    number: int
+    update: int
 
 
 def asking(config: Config, tuned: bool) -> exam.Asking:
@@ -52,14 +64,51 @@ def forget(job: Job) -> None:
 
 
 def ask(
-    job: Job, net: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", split: str, questions: list[Any]
+    job: Job,
+    net: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    split: str,
+    questions: list[Any],
+    *,
+    place: OnTheWay | None = None,
 ) -> list[exam.Prediction]:
-    """Put a split's questions to the tuned net, in the order given; a killed exam goes on where it was."""
+    """Put a split's questions to the tuned net, in the order given; a killed exam goes on where it was.
+
+    `place` is None for the exam after training. Raises DivergedError where training left a net that gives no
+    numbers.
+    """
+    name, after = (f"{split}-{place.update:08d}", [place.update]) if place else (split, [])
     kept = exam.KeptAnswers(
-        job.folder.path / f"answers-{split}.jsonl", hash_value([job.identity.hash, split])
+        job.folder.path / f"answers-{name}.jsonl", hash_value([job.identity.hash, split, *after])
     )
     how = asking(job.config, tuned=True)
-    return exam.in_order(questions, stream(job, net, tokenizer, questions, how, kept=kept))
+    watched = split == OBJECTIVE_SPLIT
+    batches = stream(
+        job, net, tokenizer, questions, how, kept=kept, rounds=job.watch.rounds if watched else 1
+    )
+    if watched:
+        batches = _shown(job, batches, questions, place.number if place else None)
+    with numbers(place.update if place else job.updates):
+        return exam.in_order(questions, batches)
+
+
+@contextmanager
+def numbers(update: int) -> Iterator[None]:
+    """Take what a tuned net answers that is no number for what it is: training that diverged unseen."""
+    try:
+        yield
+    except NotNumbersError as error:
+        raise DivergedError("result of an exam", math.nan, update, None) from error
+
+
+def _shown(
+    job: Job, batches: Iterable[list[exam.Prediction]], questions: list[Any], rung: int | None
+) -> Iterator[list[exam.Prediction]]:
+    """The batches, each shown to who watches with the questions it answers."""
+    asked = {question.id: question for question in questions}
+    for batch in batches:
+        job.watch.answered(rung, [asked[answer.id] for answer in batch], batch)
+        yield batch
 
 
 def stream(
@@ -74,7 +123,7 @@ def stream(
 ) -> Iterator[list[exam.Prediction]]:
     """The answers batch by batch; in several `rounds`, each of them a fair sample of the exam."""
     settings, template = job.config.exam, job.config.data.template
-    return exam.stream(
+    for batch in exam.stream(
         net,
         tokenizer,
         questions,
@@ -87,7 +136,9 @@ def stream(
         kept=kept,
         keep_prompts=job.where.cache / "questions",
         prompts_key=hash_value([job.tokenizer, template, how.format, code_hash()]),
-    )
+    ):
+        heed()
+        yield batch
 
 
 def base_scores(
@@ -99,13 +150,15 @@ def base_scores(
     key = base_key(job.config, job.where, job.device, {**asked, **shown}, asdict(how))
     cached = track.RunFolder.open(job.where.bases / key[:32])
     if cached.result() is None:
-        say("exam of the untrained model (kept for later trials)")
-        for split, questions in asked.items():
-            kept = exam.KeptAnswers(cached.path / f"answers-{split}.jsonl", key)
-            batches = stream(job, net, tokenizer, questions, how, kept=kept)
-            cached.write_predictions(split, predictions(questions, exam.in_order(questions, batches)))
-            kept.remove()
-        cached.finish({"splits": list(asked)})
+        with one_of_many(cached.path, "exam of the untrained model"):
+            if cached.result() is None:
+                say("exam of the untrained model (kept for later trials)")
+                for split, questions in asked.items():
+                    kept = exam.KeptAnswers(cached.path / f"answers-{split}.jsonl", key)
+                    batches = stream(job, net, tokenizer, questions, how, kept=kept)
+                    cached.write_predictions(split, predictions(questions, exam.in_order(questions, batches)))
+                    kept.remove()
+                cached.finish({"splits": list(asked)})
     return {
         split: exam.score({row["id"]: row["letters"] for row in cached.predictions(split)}, questions)
         for split, questions in asked.items()

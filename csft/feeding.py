@@ -1,6 +1,6 @@
 """How a trial's datasets become the batches it trains on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from csft import data, model, summary
@@ -41,10 +41,13 @@ class Batches:
     mixture: data.Mixture
     attention: str
     pad_id: int
+    _epochs: dict[int, data.Plan] = field(default_factory=dict)
 
     def epoch(self, number: int) -> data.Plan:
-        """The updates of an epoch, planned anew for each."""
-        return self.plan(self.mixture.epoch(number), number)
+        """The updates of an epoch, planned anew for each, and once for all who ask."""
+        if number not in self._epochs:
+            self._epochs[number] = self.plan(self.mixture.epoch(number), number)
+        return self._epochs[number]
 
     def plan(self, rows: Any, epoch: int = 0) -> data.Plan:
         """Batches of some rows, in a seeded order."""

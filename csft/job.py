@@ -10,10 +10,15 @@ from csft import model, reckoning, track, train
 from csft.anatomy import Anatomy
 from csft.config import Config
 from csft.data import HeldOut
+from csft.full_memory import full_memory
 from csft.identity import Identity
 from csft.places import Places
 from csft.ranks import ALONE, Ranks
 from csft.splits import Splits
+from csft.stopping import heed
+from csft.watch import Watch
+
+BETWEEN = "between its stages"
 
 
 @dataclass
@@ -32,6 +37,10 @@ class Job:
     attention: tuple[str, str] = ("", "")  # the implementation's name in transformers, and why
     optimizer: tuple[str, str] = ("", "")  # its name, and why
     memory: str = ""  # the plan of it, as printed
+    watch: Watch = field(default_factory=Watch)
+    stages: list[str] = field(default_factory=list)  # those at work, the inner one last
+    updates: int = 0  # of the training, once its batches are planned
+    most_memory: int = 0  # bytes, at the end of a stage
 
     @property
     def name(self) -> str:
@@ -39,6 +48,11 @@ class Job:
         c = self.config
         words = [c.mix.name, f"c{c.cutoff}", f"e{c.epochs:g}", f"lr{c.lr:g}", c.tune.method, f"s{c.seed}"]
         return "-".join([*words, self.identity.hash[:8]])
+
+    @property
+    def place(self) -> str:
+        """Where the trial is, or where an error left it, for a message."""
+        return f"in the stage {self.stages[-1]!r}" if self.stages else BETWEEN
 
     @cached_property
     def anatomy(self) -> Anatomy:
@@ -63,7 +77,20 @@ class Job:
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Note how long a stage takes, in seconds."""
+        """Note how long a stage takes, in seconds; one within another is not counted twice.
+
+        Begins with a request to stop, if there is one; memory that is full becomes a MemoryFullError.
+        """
+        heed()
+        within = sum(self.seconds.values())
+        self.stages.append(stage)
+        self.watch.stage(stage)
         started = time.perf_counter()
-        yield
-        self.seconds[stage] = round(time.perf_counter() - started, 3)
+        with full_memory(stage, self.device):
+            yield
+        spent = time.perf_counter() - started - (sum(self.seconds.values()) - within)
+        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + spent, 3)
+        self.most_memory = max(self.most_memory, train.high_water.highest(self.device))
+        self.stages.pop()
+        if self.stages:
+            self.watch.stage(self.stages[-1])

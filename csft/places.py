@@ -19,6 +19,7 @@ class Places:
     model: str
     cache: Path
     study: Path
+    reused: tuple[Path, ...]  # studies whose results are taken where a trial is the same
     bases: Path  # scores of untrained models, shared by studies
 
 
@@ -33,6 +34,7 @@ def places(config: Config) -> Places:
         model=model_place(config.model.path),
         cache=Path(config.data.cache).expanduser() if config.data.cache else cache_dir() / "data",
         study=output / config.study.name,
+        reused=tuple(output / name for name in (config.study.name, config.study.fork) if name),
         bases=output / ".bases",
     )
 

@@ -31,9 +31,12 @@ def optimizer(config: Config, ranks: Ranks) -> tuple[str, str]:
 
 
 def check_memory(
-    config: Config, net: Anatomy, device: str, ranks: Ranks, *, attention: str, optimizer: str
+    config: Config, net: Anatomy, device: str, ranks: Ranks, *, attention: str, optimizer: str, rungs: bool
 ) -> str:
-    """Print and give the memory plan; MemoryPlanError with the settings that would help if it cannot fit."""
+    """Print and give the memory plan; MemoryPlanError with the settings that would help if it cannot fit.
+
+    `rungs`: exams come between updates too, beside the optimiser's states.
+    """
     settings, tune, kind = config.train, config.tune, device.partition(":")[0]
     work = train.Workload(
         tune=tune.method,
@@ -52,6 +55,7 @@ def check_memory(
         loss_positions=train.loss_positions(net, kind),
         exam_tokens=config.exam.batch_tokens,
         exam_held=exam.HELD * config.exam.batch_tokens,
+        rungs=rungs,
         device=kind,
         shards=ranks.count if ranks.kind == "fsdp" else 1,
     )

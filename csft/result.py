@@ -1,7 +1,7 @@
 """What a trial gives back, and how it is kept in the run folder."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,20 @@ from csft.track import RunFolder, SubExamRow, exam_summary
 
 ALL = "all"  # datasets of dialogues, together
 OBJECTIVE_SPLIT = "select"  # held out of CMB-train; the test split is scored, never optimised
+
+
+# Stages whose work is kept for later trials on the same data and base: no trial's own cost.
+SHARED = ("data", "base exam", "base chat")
+
+
+@dataclass(frozen=True)
+class Rung:
+    """The exam on `select` after `update` updates of training, `epoch` epochs; it took `seconds`."""
+
+    update: int
+    epoch: float
+    seconds: float
+    scores: Scores
 
 
 @dataclass(frozen=True)
@@ -28,7 +42,10 @@ class TrialResult:
     truncation: dict[str, Any]
     drawn: list[dict[str, Any]]
     training: dict[str, float]
-    seconds: dict[str, float]
+    seconds: dict[str, float]  # by stage; `earlier`: what attempts before this one trained and examined
+    rungs: list[Rung] = field(default_factory=list)
+    memory_gb: float | None = None  # the most it held, in 10⁹ bytes; None in results of before it was kept
+    processes: int = 1
     reused: bool = False
 
     @property
@@ -36,6 +53,12 @@ class TrialResult:
         """Micro total on the held-out split in percent; None where nothing could be held out."""
         scores = self.scores.get(OBJECTIVE_SPLIT)
         return scores.total if scores else None
+
+    @property
+    def hours(self) -> float:
+        """Hours of the trial times its processes, without what is kept for later trials."""
+        own = sum(spent for stage, spent in self.seconds.items() if stage not in SHARED)
+        return self.processes * own / 3600
 
     def as_dict(self) -> dict[str, Any]:
         """Give what result.json holds, with the flat summary and sub-exam rows that trackers show."""
@@ -49,6 +72,9 @@ class TrialResult:
             "drawn": self.drawn,
             "training": self.training,
             "seconds": self.seconds,
+            "rungs": [asdict(rung) for rung in self.rungs],
+            "memory_gb": self.memory_gb,
+            "processes": self.processes,
             "summary": self.summary(),
             "sub_exams": self.sub_exam_rows(),
         }
@@ -68,6 +94,9 @@ class TrialResult:
                 )
                 flat |= {prefix + key: value for key, value in named.items()}
         flat |= self._chat_summary()
+        flat["hours"] = self.hours
+        if self.memory_gb is not None:
+            flat["memory_gb"] = self.memory_gb
         flat |= {f"train/{key}": value for key, value in self.training.items()}
         for one in self.drawn:
             flat |= {f"mix/{one['dataset']}/{key}": one[key] for key in ("records", "tokens", "share")}
@@ -115,8 +144,16 @@ def from_folder(folder: RunFolder) -> TrialResult:
         drawn=stored["drawn"],
         training=stored["training"],
         seconds=stored["seconds"],
+        rungs=[rung_from(one) for one in stored.get("rungs", ())],
+        memory_gb=stored.get("memory_gb"),
+        processes=stored.get("processes", 1),
         reused=True,
     )
+
+
+def rung_from(stored: Mapping[str, Any]) -> Rung:
+    """An exam during training, as JSON holds it."""
+    return Rung(**{**stored, "scores": _score(stored["scores"])})
 
 
 def predictions(questions: Sequence[Any], answers: Sequence[Any]) -> list[dict[str, Any]]:
@@ -154,9 +191,9 @@ def _figures(stored: Mapping[str, Any]) -> dict[str, Figures]:
 
 
 def _scores(stored: Mapping[str, Any]) -> dict[str, Scores]:
-    return {
-        split: Scores(
-            **{**values, "figures": {key: Figure(**figure) for key, figure in values["figures"].items()}}
-        )
-        for split, values in stored.items()
-    }
+    return {split: _score(values) for split, values in stored.items()}
+
+
+def _score(values: Mapping[str, Any]) -> Scores:
+    figures = {key: Figure(**figure) for key, figure in values["figures"].items()}
+    return Scores(**{**values, "figures": figures})

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,48 +12,68 @@ from csft.config import Config, check
 from csft.console import say
 from csft.conversing import Talk, base_talk, converse
 from csft.data import hold_out
-from csft.errors import DivergedError, SettingError
+from csft.errors import DivergedError, PrunedError, SettingError
 from csft.exam import Scores
-from csft.examining import WHO, ask, asking, base_scores, forget, score
+from csft.examining import WHO, ask, asking, base_scores, forget, numbers, score
 from csft.files import write_json
 from csft.identity import identify
-from csft.job import Job
+from csft.job import BETWEEN, Job
 from csft.places import places
 from csft.ranks import Ranks, join
-from csft.result import TrialResult, from_folder, predictions
+from csft.result import OBJECTIVE_SPLIT, TrialResult, from_folder, predictions
+from csft.rungs import Log, Rungs, tell
 from csft.splits import Splits, gather, scored
-from csft.track.runfolder import ADAPTER, CHECKPOINT
+from csft.stopping import stoppable
+from csft.track.runfolder import ADAPTER, CHECKPOINT, TRACKING
+from csft.watch import Watch
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-def run(config: Config) -> TrialResult:
+NOBODY = Watch()
+
+
+def run(config: Config, watch: Watch = NOBODY) -> TrialResult:
     """Run one trial, or give back its result when the same trial is finished already.
 
-    Everything is written under `<output>/<study.name>/<name>/`. Raises CsftError for what a user can mend.
-    Several processes (`parallel`) call it alike and all get the result.
+    Everything is written under `<output>/<study.name>/<name>/`; `watch` is shown what happens. Raises
+    CsftError for what a user can mend, StoppedError after SIGTERM or Ctrl-C, and what `watch` raises. Several
+    processes (`parallel`) call it alike and all get the result.
     """
     check(config)
     ranks = join(config.parallel.kind, config.site.device)
     _check_shares(config, ranks)
+    _check_watch(watch, ranks)
+    # The others end with the leader, which alone writes anything.
+    with stoppable(lambda: BETWEEN) if ranks.leads else nullcontext():
+        result = _run(config, ranks, watch if ranks.leads else NOBODY)
+        if ranks.leads:
+            summary.show(result, config)
+    return result
+
+
+def _run(config: Config, ranks: Ranks, watch: Watch) -> TrialResult:
     with ranks.in_turn():
         where = places(config)
         device = ranks.device(model.choose_device(config.site.device))
         splits = gather(config.exam, where.data, where.exam, where.cache)
+        if watch.every is not None and OBJECTIVE_SPLIT not in splits:
+            raise SettingError("study.pruner.every", watch.every, "no pruner where nothing can be held out")
         held_out = hold_out(where.data, where.cache, config.chat.dialogues)
         identity = identify(config, where, device, splits, held_out)
     ranks.check_alike("trial", identity.hash)
-    finished = ranks.agree(track.find_finished(where.study, identity.hash))
+    found = (track.find_finished(study, identity.hash) for study in where.reused)
+    finished = ranks.agree(next(filter(None, found), None))
     if finished:
         say(f"This trial is finished: its result is reused from {finished.path}")
         result = from_folder(finished)
-    else:
-        job = Job(config, where, device, splits, identity, ranks, held_out)
-        result = ranks.agree(_run_in_folder(job) if ranks.leads else _train_along(job))
-    if ranks.leads:
-        summary.show(result, config)
-    return result
+        updates = int(result.training["updates"])
+        watch.began(result.folder, updates)
+        tell(watch, result.curves, result.rungs, updates)
+        return result
+    job = Job(config, where, device, splits, identity, ranks, held_out, watch=watch)
+    return ranks.agree(_run_in_folder(job) if ranks.leads else _train_along(job))
 
 
 def _check_shares(config: Config, ranks: Ranks) -> None:
@@ -63,14 +83,26 @@ def _check_shares(config: Config, ranks: Ranks) -> None:
         raise SettingError("train.micro_batch", micro_batch, f"{allowed}, or some would have no work")
 
 
+def _check_watch(watch: Watch, ranks: Ranks) -> None:
+    if watch.every is None:
+        return
+    if not watch.every > 0:
+        raise SettingError("study.pruner.every", watch.every, "a number of epochs above 0")
+    if ranks.count > 1:
+        alone = "pruner=none: exams during training need parallel=none, since one process would take them"
+        raise SettingError("study.pruner.every", watch.every, f"{alone} while the others wait")
+
+
 def _run_in_folder(job: Job) -> TrialResult:
     config = job.config
     folder = _claimable(job.folder.path)
     tracker = track.new_tracker(
         config.tracker.kind, config.tracker.project, config.tracker.entity, config.tracker.mode
     )
+    train.high_water.reset(job.device)
     with folder.claim():
-        start = job.ranks.agree(_rewind(job, folder))
+        rungs = Rungs(job)
+        start = job.ranks.agree(_rewind(job, folder, rungs))
         folder.write_config(asdict(config))
         folder.write_manifest(_manifest(job))
         tags = [config.mix.name, f"cutoff {config.cutoff}", config.tune.method]
@@ -84,18 +116,32 @@ def _run_in_folder(job: Job) -> TrialResult:
                 identity=job.identity.hash,
                 tags=tags,
             )
-            result = _work(job, folder, tracker, start)
+            with stoppable(lambda: job.place):
+                result = _work(job, folder, tracker, start, rungs)
         except BaseException as error:
             with suppress(OSError):  # a full disk; the error itself is what counts
                 folder.fail(failure(error))
-            tracker.abandon(f"{type(error).__name__}: {error}")
+            _end(job, tracker, error)
             raise
         stored = result.as_dict()
         folder.finish(stored)
         tracker.finish(stored)
-        write_json(folder.path / "tracking.json", tracker.state.as_dict())
+        write_json(folder.path / TRACKING, tracker.state.as_dict())
         job.checkpoints.clear()
+        rungs.clear()
     return result
+
+
+def _end(job: Job, tracker: track.Tracker, error: BaseException) -> None:
+    """Close what an unfinished trial leaves; one that was given up is not gone on with."""
+    if isinstance(error, PrunedError):
+        tracker.prune(str(error))
+        job.checkpoints.clear()
+        forget(job)
+    else:
+        tracker.abandon(f"{type(error).__name__}: {error}")
+    with suppress(OSError):
+        write_json(job.folder.path / TRACKING, tracker.state.as_dict())
 
 
 def _train_along(job: Job) -> Any:
@@ -104,7 +150,7 @@ def _train_along(job: Job) -> Any:
     weights.settle(job)
     net, tokenizer = weights.load(job)
     batches = feeding.batches(job, net, tokenizer, feeding.mixture(job, tokenizer))
-    _fit(job, weights.adapt(job, net), batches, lambda step, values: None, start)
+    _fit(job, weights.adapt(job, net), batches, lambda step, values: None, start=start)
 
 
 def _claimable(path: Path) -> track.RunFolder:
@@ -114,12 +160,16 @@ def _claimable(path: Path) -> track.RunFolder:
     return track.RunFolder.open(path)
 
 
-def _rewind(job: Job, folder: track.RunFolder) -> train.Checkpoint | None:
+def _rewind(job: Job, folder: track.RunFolder, rungs: Rungs) -> train.Checkpoint | None:
     """Bring the folder back to the last good checkpoint of an earlier attempt, or to nothing."""
     start = job.checkpoints.latest()
     if start:
         say(f"This trial goes on after update {start.step}, from {start.folder}")
     folder.rewind(start.step if start else None)
+    rungs.rewind(start.step if start else None)
+    if start:
+        earlier = sum(one.seconds for one in rungs.taken.values())
+        job.seconds["earlier"] = round(start.state["done"]["seconds"] + earlier, 3)
     for name in (CHECKPOINT, ADAPTER):
         shutil.rmtree(folder.path / name, ignore_errors=True)
     return start
@@ -130,11 +180,17 @@ def failure(error: BaseException) -> dict[str, Any]:
     told: dict[str, Any] = {"kind": type(error).__name__, "message": str(error)}
     if isinstance(error, DivergedError):
         told |= {"update": error.update, "last_loss": error.last_loss}
+    if isinstance(error, PrunedError):
+        told |= {"epoch": error.epoch, "score": error.score}
     return told
 
 
 def _work(
-    job: Job, folder: track.RunFolder, tracker: track.Tracker, start: train.Checkpoint | None
+    job: Job,
+    folder: track.RunFolder,
+    tracker: track.Tracker,
+    start: train.Checkpoint | None,
+    rungs: Rungs,
 ) -> TrialResult:
     config = job.config
     weights.settle(job)
@@ -146,6 +202,8 @@ def _work(
     folder.write_truncation({name: cost.as_dict() for name, cost in mixture.rows.truncation.items()})
     batches = feeding.batches(job, net, tokenizer, mixture)
     summary.show_mix(mixture, config, batches.epoch(0))
+    job.updates = len(train.Epochs(batches.epoch, config.epochs))
+    job.watch.began(folder.path, job.updates)
     asked = scored(config, job.splits)
     with job.timed("base exam"):
         base = base_scores(job, net, tokenizer, asked)
@@ -157,7 +215,9 @@ def _work(
         folder.log(step, values)
         tracker.log(step, values)
 
-    training = _train(job, net, batches, log, start)
+    rungs.tell(log)
+    visit = rungs.visit(net, tokenizer, asked.get(OBJECTIVE_SPLIT, []), log)
+    training = _train(job, net, batches, log, start=start, visit=visit)
     if config.train.save:
         with job.timed("save"):
             weights.save(job, net, tokenizer, folder.path)
@@ -174,6 +234,9 @@ def _work(
         drawn=[asdict(one) for one in mixture.table],
         training=training,
         seconds=job.seconds,
+        rungs=list(rungs.taken.values()),
+        memory_gb=job.most_memory / 1e9,
+        processes=job.ranks.count,
     )
 
 
@@ -181,12 +244,14 @@ def _train(
     job: Job,
     net: "PreTrainedModel",
     batches: feeding.Batches,
-    log: Any,
+    log: Log,
+    *,
     start: train.Checkpoint | None,
+    visit: train.Visit,
 ) -> dict[str, Any]:
     """Tune the net; how it went, with the loss on what was held out of the mix."""
     with job.timed("training"):
-        fitted = _fit(job, net, batches, log, start)
+        fitted = _fit(job, net, batches, log, start=start, visit=visit)
     if start is None or start.step < fitted.updates:
         forget(job)  # answers that an earlier attempt's net gave
     went = {**asdict(fitted), "tokens_per_s": fitted.tokens_per_s}
@@ -211,7 +276,7 @@ def _examine(
         answers = {split: ask(job, net, tokenizer, split, questions) for split, questions in asked.items()}
     for split, questions in asked.items():
         folder.write_predictions(split, predictions(questions, answers[split]))
-    with job.timed("chat"):
+    with job.timed("chat"), numbers(job.updates):
         talk, said = converse(job, net, tokenizer)
     if said:
         folder.write_chat(said)
@@ -223,8 +288,10 @@ def _fit(
     job: Job,
     net: "PreTrainedModel",
     batches: feeding.Batches,
-    log: Any,
+    log: Log,
+    *,
     start: train.Checkpoint | None,
+    visit: train.Visit | None = None,
 ) -> train.FitResult:
     with tempfile.TemporaryDirectory(prefix="csft-") as scratch:
         return train.fit(
@@ -243,6 +310,7 @@ def _fit(
             start=start,
             meter=reckoning.meter(job.config, job.anatomy, job.device, job.ranks),
             ranks=job.ranks,
+            visit=visit or train.Visit(),
         )
 
 

@@ -28,6 +28,7 @@ def settle(job: Job) -> None:
         job.ranks,
         attention=job.attention[0],
         optimizer=job.optimizer[0],
+        rungs=job.watch.every is not None,
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from csft.cmb import Question
-from csft.errors import ExamError
+from csft.errors import NotNumbersError
 from csft.exam.rows import Rows, Shared
 from csft.exam.splits import id_list
 from csft.exam.tokens import AnswerTree, answer_tree, letter_ids, prefix_ids
@@ -99,10 +99,10 @@ class LetterReader:
 
 
 def check_numbers(broken: Sequence[bool], questions: Sequence[Question]) -> None:
-    """Raise ExamError with the ids of questions whose logits are not numbers."""
+    """Raise NotNumbersError with the ids of questions whose logits are not numbers."""
     ids = [question.id for question, bad in zip(questions, broken, strict=True) if bad]
     if ids:
-        raise ExamError(
+        raise NotNumbersError(
             f"The model's logits are NaN on {len(ids)} of {len(questions)} questions of a batch "
             f"(ids {id_list(ids)}): its weights or its precision are broken, nothing was scored."
         )

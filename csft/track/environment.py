@@ -40,6 +40,14 @@ def environment() -> dict[str, Any]:
     }
 
 
+def visible_gpus() -> list[str]:
+    """Name the GPUs this process may use, as CUDA_VISIBLE_DEVICES does; none where there is no driver."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [one.strip() for one in named.split(",") if one.strip()]
+    return [str(place) for place in range(len(_gpus()))]
+
+
 def _versions() -> dict[str, str]:
     versions = {}
     for package in PACKAGES:

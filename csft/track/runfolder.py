@@ -21,7 +21,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from csft.console import say
-from csft.errors import CsftError
+from csft.errors import BusyError, CsftError
 from csft.files import hash_file, whole_file, write_json, write_text
 from csft.track.lines import ends_torn, latest, read_lines
 from csft.track.values import clean, numbers, plain, secrets
@@ -29,6 +29,7 @@ from csft.track.values import clean, numbers, plain, secrets
 CONFIG, MANIFEST, METRICS = "config.yaml", "manifest.json", "metrics.jsonl"
 CHAT = "chat.jsonl"
 TRUNCATION, RESULT, FAILURE, LOCK = "truncation.json", "result.json", "failure.json", ".lock"
+TRACKING = "tracking.json"  # how the tracker went
 CHECKPOINT, ADAPTER = "model", "adapter"  # folders of the tuned weights
 
 
@@ -51,7 +52,7 @@ class RunFolder:
 
     @contextlib.contextmanager
     def claim(self) -> Iterator[None]:
-        """Keep other processes out while this one works in the folder; raises CsftError if one is in it.
+        """Keep other processes out while this one works in the folder; raises BusyError if one is in it.
 
         The lock is the kernel's, so that a killed process leaves none behind.
         """
@@ -59,7 +60,7 @@ class RunFolder:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise CsftError(
+                raise BusyError(
                     f"{self.path}: another process is working on this trial. Wait for it, or "
                     f"change a setting (seed=…, study.name=…) to run a different one."
                 ) from None
@@ -155,6 +156,10 @@ class RunFolder:
     def failure(self) -> dict[str, Any] | None:
         """Give what `fail` stored, or None."""
         return self._json(FAILURE) if (self.path / FAILURE).exists() else None
+
+    def tracking(self) -> dict[str, Any]:
+        """Give how the tracker went, or nothing."""
+        return self._json(TRACKING) if (self.path / TRACKING).exists() else {}
 
     def result(self) -> dict[str, Any] | None:
         """Give what `finish` stored, or None if the trial is unfinished or `damage` names something."""

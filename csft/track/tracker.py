@@ -64,6 +64,9 @@ class Tracker(Protocol):
     def abandon(self, reason: str) -> None:
         """Close the run of a trial that failed."""
 
+    def prune(self, reason: str) -> None:
+        """Close the run of a trial that was given up for its scores, which is no failure."""
+
 
 class NoTracker:
     """Shows nothing; the run folder holds it all."""
@@ -90,6 +93,9 @@ class NoTracker:
         """Do nothing."""
 
     def abandon(self, reason: str) -> None:
+        """Do nothing."""
+
+    def prune(self, reason: str) -> None:
         """Do nothing."""
 
 

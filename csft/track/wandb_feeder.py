@@ -13,7 +13,7 @@ import shlex
 import shutil
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ class Feeder(threading.Thread):
         self.items: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
 
     def give(self, kind: str, value: Any) -> None:
-        """Hand over a `row`, or the end: a `result` or a `failure`."""
+        """Hand over a `row`, or the end: a `result`, a `failure`, or why it was `pruned`."""
         if self.is_alive():
             self.items.put((kind, value))
 
@@ -75,7 +75,9 @@ class Feeder(threading.Thread):
             while kind == "row":
                 feed.row(value)
                 kind, value = self.items.get()
-            (feed.result if kind == "result" else feed.failure)(value)
+            ends: dict[str, Callable[[Any], None]]
+            ends = {"result": feed.result, "failure": feed.failure, "pruned": feed.pruned}
+            ends[kind](value)
         except Exception as error:
             give_up(self.state, error, advice)
 
@@ -156,6 +158,11 @@ class Feed:
         """Close the run as failed."""
         self.run.summary["failure"] = clean(reason)
         self.run.finish(exit_code=1)
+
+    def pruned(self, reason: str) -> None:
+        """Close the run of a trial that was given up."""
+        self.run.summary["pruned"] = clean(reason)
+        self.run.finish(exit_code=0)
 
 
 def give_up(state: State, error: Exception, advice: str = "its figures are in the run folder") -> None:

@@ -81,6 +81,10 @@ class WandbTracker:
         """Close the run as failed."""
         self._close("failure", reason)
 
+    def prune(self, reason: str) -> None:
+        """Close the run as finished, with the reason in its summary under `pruned`."""
+        self._close("pruned", reason)
+
     def _close(self, kind: str, value: Any) -> None:
         if self._feeder is None:
             return

@@ -6,6 +6,7 @@ What it will need is reckoned beforehand (`check_fits`), how it runs is measured
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from csft.train import high_water
 from csft.train.capacity import capacity
 from csft.train.checkpoints import Checkpoint, Checkpoints
 from csft.train.fitting import check_fits
@@ -17,29 +18,38 @@ if TYPE_CHECKING:
     from csft.train.loop import FitResult, Rows, fit
     from csft.train.loss import loss_positions, validation_loss
     from csft.train.optimizers import choose as choose_optimizer
+    from csft.train.updates import Epochs
+    from csft.train.visiting import Visit, rung
 
 _HEAVY = {
+    "Epochs": "updates",
     "FitResult": "loop",
     "Rows": "loop",
     "fit": "loop",
     "loss_positions": "loss",
     "validation_loss": "loss",
     "choose_optimizer": "optimizers.choose",
+    "Visit": "visiting",
+    "rung": "visiting",
 }
 
 __all__ = [
     "Checkpoint",
     "Checkpoints",
+    "Epochs",
     "FitResult",
     "Meter",
     "Rows",
+    "Visit",
     "Workload",
     "capacity",
     "check_fits",
     "choose_optimizer",
     "device_peak",
     "fit",
+    "high_water",
     "loss_positions",
+    "rung",
     "training_cost",
     "validation_loss",
 ]

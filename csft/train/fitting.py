@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 from csft.anatomy import Anatomy
-from csft.errors import CsftError
+from csft.errors import MemoryFullError
 from csft.train.memory import GB, MemoryPlan, memory_plan
 from csft.train.workload import Workload
 
@@ -26,7 +26,7 @@ _CUTOFFS = (2048, 1024, 512, 256)
 Change = dict[str, Any]
 
 
-class MemoryPlanError(CsftError):
+class MemoryPlanError(MemoryFullError):
     """A training that cannot fit into a device's memory."""
 
 

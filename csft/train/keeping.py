@@ -94,6 +94,10 @@ class Keeper(TrainerCallback):
         done.seconds += now - self._since
         self._since = now
 
+    def go_on(self) -> None:
+        """Leave the time since the last update out: it was not spent on training."""
+        self._since = time.perf_counter()
+
     def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Write a checkpoint when it is due."""
         if "loss" not in given["logs"]:

@@ -12,8 +12,9 @@ from transformers.trainer_callback import PrinterCallback
 
 from csft.config import Train
 from csft.console import say
-from csft.errors import DivergedError, StoppedError, TrainingError
+from csft.errors import DivergedError, MemoryFullError, StoppedError, TrainingError
 from csft.ranks import ALONE, Ranks
+from csft.stopping import AskedError, StopRequest, stop_requests
 from csft.train import optimizers, schedules
 from csft.train.checkpoints import Checkpoint, Checkpoints
 from csft.train.keeping import FitResult, Keeper, restore_weights
@@ -21,12 +22,14 @@ from csft.train.loss import label_loss, runs_head_alone
 from csft.train.progress import Log, Progress
 from csft.train.sharding import in_forward, reseed, spread, sum_gradients, whole
 from csft.train.speed import Meter
-from csft.train.stopping import StopRequest, stop_requests
 from csft.train.updates import Collate, EpochPlan, Epochs, Rows, Update, Updates
+from csft.train.visiting import Visit, Visitor
 
 __all__ = ["FitResult", "Rows", "fit"]
 
 LESS_MEMORY = "Lower train.micro_batch or cutoff, set train.gradient_checkpointing=true, or take tune=lora."
+
+NOBODY = Visit()
 
 
 def fit(
@@ -46,15 +49,17 @@ def fit(
     start: Checkpoint | None = None,
     meter: Meter | None = None,
     ranks: Ranks = ALONE,
+    visit: Visit = NOBODY,
 ) -> FitResult:
     """Train `net` in place, from a checkpoint where `start` gives one of this same training.
 
     `epoch_plan(epoch)` gives the micro-batches of each update and `collate` their tensors. After every update
     `log(step, values)` gets `train/loss`, `train/lr`, `train/grad_norm`, `train/epoch` and what `meter`
-    measures; `scratch` is a folder the Trainer may write to. Several processes (`ranks`) call it alike; under
-    fsdp only the first one's `net` holds weights afterwards. Raises DivergedError when a loss or gradient is
-    not finite, StoppedError after SIGTERM or Ctrl-C, both with the state kept; TrainingError when there is
-    nothing to train on or no memory to do it in.
+    measures; then it is the turn of `visit`, which changes nothing. `scratch` is a folder the Trainer may
+    write to. Several processes (`ranks`) call it alike; under fsdp only the first one's `net` holds weights
+    afterwards. Raises DivergedError when a loss or gradient is not finite, StoppedError after SIGTERM or
+    Ctrl-C, both with the state kept; TrainingError when there is nothing to train on, MemoryFullError where
+    memory does not suffice.
     """
     set_seed(seed)
     if device.startswith("cuda:"):
@@ -69,7 +74,9 @@ def fit(
         left = len(updates) - keeper.done.updates
         arguments = _arguments(settings, lr=lr, seed=seed, device=device, scratch=scratch, updates=left)
         with spread(net, ranks) as trained:
-            _train(_Loop(trained, updates, settings, arguments, keeper=keeper, progress=progress))
+            loop = _Loop(trained, updates, settings, arguments, keeper=keeper, progress=progress)
+            loop.add_callback(Visitor(visit, plan, keeper, progress))
+            _train(loop)
     elif start:
         restore_weights(start, net)
     return keeper.done
@@ -83,16 +90,17 @@ def _train(loop: "_Loop") -> None:
     try:
         with stop_requests() as loop.stop:
             loop.train()
-    except _AskedError as asked:
+    except AskedError as asked:
         kept = keeper.keep()
-        place = kept.folder if kept else None
-        raise StoppedError(asked.args[0], keeper.done.updates, len(loop.updates), place) from None
+        state = f"the state is kept in {kept.folder}" if kept else "nothing was done yet or could be kept"
+        when = f"after update {keeper.done.updates} of {len(loop.updates)}"
+        raise StoppedError(asked.by, when, state) from None
     except DivergedError:
         if keeper.finite():
             keeper.keep()
         raise
     except torch.OutOfMemoryError as error:
-        raise TrainingError(f"The memory of {loop.args.device} is full ({error}). {LESS_MEMORY}") from error
+        raise MemoryFullError(f"The memory of {loop.args.device} is full ({error}). {LESS_MEMORY}") from error
     finally:
         net.config.use_cache = loop.use_cache
         loop.progress.close()
@@ -120,10 +128,6 @@ def _arguments(
     # The Trainer would take the first GPU, or spread one process over all of them.
     arguments._setup_devices, arguments._n_gpu = torch.device(device), int(device != "cpu")
     return arguments
-
-
-class _AskedError(Exception):
-    """Someone asked to stop; carries the signal."""
 
 
 class _Loop(Trainer):
@@ -191,7 +195,7 @@ class _Loop(Trainer):
         total = torch.zeros((), device=self.args.device)
         for micro_batch in update["micro_batches"]:
             if asked := self.ranks.highest(self.stop.signal or 0):
-                raise _AskedError(Signals(asked))
+                raise AskedError(Signals(asked))
             ready = self._prepare_inputs(micro_batch)
             with self.compute_loss_context_manager():
                 loss = self._loss(model, ready, update["counts"].trained_tokens)
@@ -212,7 +216,7 @@ class _Loop(Trainer):
         self.updates.halvings += 1
         again = self.updates[self.keeper.done.updates]
         if len(again["micro_batches"]) == len(update["micro_batches"]):
-            raise TrainingError(
+            raise MemoryFullError(
                 f"One record alone fills the memory of {self.args.device} ({full}). {LESS_MEMORY}"
             )
         say(f"the memory of {self.args.device} is full: micro-batches are halved, updates stay ({full})")

@@ -10,7 +10,7 @@ the most is needed at one of the ends:
     first block    one block's activations, all gradients
     embedding      all gradients, and the embedding's once more where there is one to add it to
     optimiser      all gradients, the working copies of the largest weight
-    exam           weights, a forward pass, logits where a question ends
+    exam           weights, a forward pass, logits where a question ends; states too if it comes in between
 
 Where an update has several micro-batches all gradients are there from the start. Bytes per trained weight:
 its gradient has its type; AdamW's two states as well, or one byte each and a float32 scale for every 256
@@ -142,7 +142,7 @@ def moments(net: Anatomy, work: Workload) -> Iterator[Moment]:
         yield Moment(name, gradients, states, active, temporary + _gathered(net, work))
     exam = activations.forward_only(net, work, work.exam_tokens) + _exam_logits(net, work)
     exam += _exam_cache(net, work)
-    yield Moment("exam", 0.0, 0.0, 0.0, exam + _gathered(net, work))
+    yield Moment("exam", 0.0, states if work.rungs else 0.0, 0.0, exam + _gathered(net, work))
 
 
 def _trained(net: Anatomy, work: Workload) -> Iterator[tuple[int, int]]:

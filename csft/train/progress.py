@@ -44,6 +44,11 @@ class Progress(TrainerCallback):
         self.bar.set_postfix(shown, refresh=False)
         self.bar.update(updates - self.bar.n)
 
+    def go_on(self) -> None:
+        """Leave the time since the last update out of speed and time left."""
+        self.meter.go_on()
+        self.bar.unpause()
+
     def close(self) -> None:
         """Take the bar off, however training ended."""
         self.bar.close()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from csft.anatomy import Anatomy
+from csft.train import high_water
 
 _WINDOW = 20  # updates
 _STATM = Path("/proc/self/statm")
@@ -72,6 +73,10 @@ class Meter:
             torch.cuda.reset_peak_memory_stats(self.device)
         self._last = time.perf_counter()
 
+    def go_on(self) -> None:
+        """Leave the time since the last update out: it was not spent on training."""
+        self._last = time.perf_counter()
+
     def update(
         self, tokens: int, trained_tokens: int, seconds: float | None = None, squares: float = 0.0
     ) -> dict[str, float]:
@@ -101,8 +106,4 @@ def memory_in_use(device: str) -> int:
         import os
 
         return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    import resource
-    import sys
-
-    highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on a Mac, elsewhere 1024
-    return highest if sys.platform == "darwin" else highest * 1024
+    return high_water.highest(device)

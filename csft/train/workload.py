@@ -31,6 +31,7 @@ class Workload:
     loss_positions: int | None = None
     exam_tokens: int = 0  # of a forward pass of the exam
     exam_held: int = 0  # tokens whose keys and values the exam holds at once
+    rungs: bool = False  # whether exams come between updates too
     device: str = "cpu"
     shards: int = 1
 

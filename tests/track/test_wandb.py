@@ -155,6 +155,14 @@ def test_a_failed_trial_is_shown_as_failed(folder):
     assert seen["exit_code"] == 1 and "not finite" in seen["summary"]["failure"]
 
 
+def test_a_trial_that_was_given_up_is_no_failure(folder):
+    tracker = WandbTracker()
+    start(tracker, folder)
+    tracker.prune("Given up after epoch 1: 20.3 % on select.")
+    seen = summary(folder)
+    assert seen["exit_code"] == 0 and "epoch 1" in seen["summary"]["pruned"]
+
+
 def test_one_tracker_shows_trial_after_trial(tmp_path):
     tracker = WandbTracker()
     for name in ("a", "b"):

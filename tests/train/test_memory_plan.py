@@ -117,6 +117,8 @@ def test_what_grows_with_what() -> None:
     assert need(tune="qlora", gradient_checkpointing=True) < need(tune="lora", gradient_checkpointing=True)
     assert need(exam_tokens=2**22) > need()  # an exam can be what needs most
     assert max(moments(SEVEN, replace(plain, exam_tokens=2**22)), key=lambda one: one.total).name == "exam"
+    beside = need(exam_tokens=2**22, rungs=True) - need(exam_tokens=2**22)  # between updates: states stay
+    assert beside == pytest.approx(state_bytes(SEVEN, plain) * 1.04, rel=1e-6)
 
 
 def test_what_cannot_fit_names_settings_that_do() -> None:
