@@ -73,6 +73,21 @@ def from_overrides(overrides: Sequence[str]) -> Config:
     return typed(composed, overrides)
 
 
+def from_hydra(overrides: Sequence[str]) -> Config:
+    """Compose as `from_overrides`, inside a running Hydra command, with the folders it was given."""
+    return typed(composed(overrides), overrides)
+
+
+def composed(overrides: Sequence[str]) -> DictConfig:
+    """Compose inside a running Hydra command; nothing is checked that Hydra does not."""
+    from hydra import compose
+
+    try:
+        return compose("config", list(overrides))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise explain(error, overrides) from None
+
+
 def no_mix() -> str:
     """Say that a mix is needed, and list the ones there are."""
     lines = "\n".join(f"  +mix={name:<12}{what}" for name, what in mixes().items())
@@ -114,7 +129,7 @@ def _told(error: OmegaConfBaseException, given: dict[str, str]) -> CsftError:
     if allowed is not None:
         return SettingError(key, value, allowed)
     if isinstance(error, ConfigKeyError | ConfigAttributeError):
-        return _unknown(key, value)
+        return unknown(key, value)
     return CsftError(f"{key}={value} cannot be used. {str(error).splitlines()[0]}")
 
 
@@ -122,19 +137,20 @@ def _told_by_hydra(message: str, given: dict[str, str]) -> CsftError:
     missing = re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", message)
     if missing:
         group, name = missing.groups()
-        return SettingError(group, name, ", ".join(_options(group)) or f"nothing: there is no group {group}/")
-    unknown = re.search(r"Could not override '([^'@]+)", message)
-    if unknown:
-        word = unknown.group(1)
+        return SettingError(group, name, ", ".join(options(group)) or f"nothing: there is no group {group}/")
+    refused = re.search(r"Could not override '([^'@]+)", message)
+    if refused:
+        word = refused.group(1)
         if word == "mix":
             return SettingError(
                 word, given.get(word, ""), f"with a plus sign: +mix={given.get(word, 'full')}"
             )
-        return _unknown(word, given.get(word, ""))
+        return unknown(word, given.get(word, ""))
     return CsftError(message)
 
 
-def _unknown(key: str, value: object) -> UnknownSettingError:
+def unknown(key: str, value: object) -> UnknownSettingError:
+    """The error for a setting that does not exist, with names that look like it."""
     return UnknownSettingError(key, value, difflib.get_close_matches(key, _known(), n=2, cutoff=0.6))
 
 
@@ -143,13 +159,14 @@ def _refuse_extra(composed: DictConfig, allowed: DictConfig, prefix: str = "") -
     known = set(allowed)  # `key in allowed` says no to a missing value
     for key in map(str, composed):
         if key not in known:
-            raise _unknown(f"{prefix}{key}", composed[key])
+            raise unknown(f"{prefix}{key}", composed[key])
         child = allowed._get_node(key)
         if isinstance(child, DictConfig) and f"{prefix}{key}" != "mix.datasets":
             _refuse_extra(composed[key], child, f"{prefix}{key}.")
 
 
-def _options(group: str) -> list[str]:
+def options(group: str) -> list[str]:
+    """The options of a group such as `mix`."""
     root = folder("sweeps").parent if group == "sweeps" else folder("conf")
     return sorted(path.stem for path in (root / group).glob("*.yaml"))
 

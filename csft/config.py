@@ -213,7 +213,7 @@ def schema() -> DictConfig:
 
 def check(config: Config) -> None:
     """Raise a SettingError for the first value that its field does not allow."""
-    _check_fields(config, "")
+    check_section(config, "")
     _check_mix(config.mix)
     if config.train.batch % config.train.micro_batch:
         raise SettingError(
@@ -244,11 +244,12 @@ def _check_sliced(config: Config) -> None:
 
 def allowed_for(key: str) -> str | None:
     """Say what the setting under a dotted key allows, where its field says it."""
-    found = _field(key)
+    found = field_of(key)
     return found.metadata.get("allowed") if found else None
 
 
-def _field(key: str) -> "dataclasses.Field[Any] | None":
+def field_of(key: str) -> "dataclasses.Field[Any] | None":
+    """The field of `Config` under a dotted key, or None."""
     owner: Any = Config
     found = None
     for part in key.split("."):
@@ -260,11 +261,12 @@ def _field(key: str) -> "dataclasses.Field[Any] | None":
     return found
 
 
-def _check_fields(section: Any, prefix: str) -> None:
+def check_section(section: Any, prefix: str) -> None:
+    """Raise a SettingError for the first value of a dataclass, or of one inside it, that is not allowed."""
     for item in dataclasses.fields(section):
         value = getattr(section, item.name)
         if dataclasses.is_dataclass(value):
-            _check_fields(value, f"{prefix}{item.name}.")
+            check_section(value, f"{prefix}{item.name}.")
         elif "check" in item.metadata and not item.metadata["check"](value):
             raise SettingError(prefix + item.name, value, item.metadata["allowed"])
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from csft import exam
 from csft.cmb import EXAM_TYPES, SUB_EXAMS, Question, read_rows
-from csft.config import Config, Exam, choice, count, setting
+from csft.config import Config, Exam
 from csft.console import print_table, say, table
 from csft.data.catalog import DATASETS
 from csft.errors import DataError, ExamError, SettingError
 from csft.exam.answers import RULES
 from csft.exam.key import Key, key_rows
 from csft.exam.splits import id_list
+from csft.fields import choice, count, setting
 from csft.files import cache_dir, write_json
 from csft.places import SAMPLE
 from csft.splits import Splits, gather, load, scored

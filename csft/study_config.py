@@ -28,7 +28,8 @@ class Pruner:
     startup: int = count(5, "finished trials before any is given up (median, percentile)", least=0)
     warmup: int = count(0, "exams of a trial before it may be given up (median, percentile)", least=0)
     percentile: float = number(25.0, "percent of trials that go on, from 0 to 100", lambda v: 0 <= v <= 100)
-    reduction: int = count(3, "times fewer trials at each next exam (halving, hyperband)", least=2)
+    # Of the trials that reach exam 1, 3, 9, … (powers of it) one in so many goes on.
+    reduction: int = count(3, "a factor (halving, hyperband)", least=2)
     p: float = share(0.1)  # significance of being worse than the best trial's answers (wilcoxon)
     questions: int = count(50, "answers before a trial may be given up (wilcoxon)", least=2)
     # A trial that got no better in so many exams may be given up, and no other (any kind but wilcoxon).
@@ -67,6 +68,11 @@ class Limits:
     )
 
 
+def constrained(limits: Limits) -> bool:
+    """Tell whether some trials are no winners because of what they took."""
+    return limits.memory_gb is not None or limits.hours is not None
+
+
 @dataclass(frozen=True)
 class Study:
     """What trials are grouped by, and how `--multirun` searches."""
@@ -86,6 +92,7 @@ class Study:
     seeds: int = count(1, "runs per trial with seeds that follow `seed`; the score is their mean")
     # Settings tried first, each a text such as "cutoff=1024 lr=2e-5"; the paper's is always among them.
     start: list[str] = field(default_factory=list)
+    retry_failed: bool = False  # try those that failed once more; they count anew
     fork: str | None = None  # a study whose settings are tried first; its results are reused where equal
     retries: int = count(3, "times a trial is taken up again after its worker died", least=0)
     heartbeat_s: int = count(60, "seconds between signs of life; a worker silent for twice as long is dead")

@@ -1,0 +1,172 @@
+"""One trial of a study: from what the sampler proposes to the figures that it is judged by."""
+
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from statistics import fmean
+
+from optuna import Trial, TrialPruned
+from optuna.exceptions import UpdateFinishedTrialError
+
+from csft import compose
+from csft.config import Config
+from csft.console import say
+from csft.errors import BusyError, PrunedError, SettingError, StoppedError
+from csft.result import OBJECTIVE_SPLIT, TrialResult
+from csft.study import record
+from csft.study.attributes import (
+    FAILURE,
+    FOLDERS,
+    HIGH,
+    LOW,
+    OVERRIDES,
+    RECORD,
+    REUSED,
+    SCORES,
+    STOPPED,
+    SUMMARY,
+    TRACKER,
+    if_possible,
+    patiently,
+)
+from csft.study.counted import CountedStudy
+from csft.study.failures import TrialFailedError, known, told
+from csft.study.space import Space
+from csft.study.storage import turn
+from csft.study.watching import StudyWatch
+from csft.track import RunFolder
+
+Run = Callable[[Config, StudyWatch], TrialResult]
+WAIT_S = 2.0  # between looks at a trial that another worker is running
+
+
+class StudyChangedError(Exception):
+    """Data, exams or weights are not those of the study's earlier trials: no trial can be run."""
+
+
+class Objective:
+    """Called by Optuna with a trial; gives the values of the study's objectives.
+
+    Raises TrialPruned and TrialFailedError for what the study goes on after; anything else ends the worker
+    and leaves the trial to be taken up again.
+    """
+
+    def __init__(self, study: CountedStudy, fixed: Sequence[str], space: Space, run: Run) -> None:
+        self.study, self.fixed, self.space, self._run = study, list(fixed), space, run
+
+    def __call__(self, trial: Trial) -> float | Sequence[float]:
+        """Run the trial."""
+        with turn(self.study.database, self.study.study_name):  # so that no two workers draw the same
+            words = [*self.fixed, *self.space.suggest(trial)]
+        patiently(lambda: trial.set_user_attr(OVERRIDES, words))
+        say(f"\ntrial {trial.number}: python -m csft.run {' '.join(words)}")
+        try:
+            return self._values(trial, words)
+        except PrunedError as given_up:
+            say(f"trial {trial.number}: {given_up}")
+            raise TrialPruned(str(given_up)) from None
+        except StoppedError as asked:
+            name = asked.by.name
+            if_possible(lambda: trial.set_user_attr(STOPPED, name))
+            raise
+        except (StudyChangedError, UpdateFinishedTrialError, TrialPruned):
+            raise
+        except Exception as error:
+            if not known(error):
+                traceback.print_exc()
+            failure = told(error)
+            say(f"trial {trial.number} failed ({failure['reason']}): {error}")
+            patiently(lambda: trial.set_user_attr(FAILURE, failure))
+            raise TrialFailedError from error
+        except KeyboardInterrupt:
+            if_possible(lambda: trial.set_user_attr(STOPPED, "SIGINT"))
+            raise
+
+    def _values(self, trial: Trial, words: Sequence[str]) -> float | Sequence[float]:
+        config = compose.from_hydra(words)
+        results = []
+        for run in range(config.study.seeds):
+            watch = StudyWatch(trial, config.study, run)
+            result = self._when_free(replace(config, seed=config.seed + run), watch)
+            self._check_inputs(result.folder)
+            watch.finished(result.objective)
+            results.append(result)
+        figures = self._note(trial, config, results)
+        values = [_value(name, figures) for name in config.study.objectives]
+        return values if len(values) > 1 else values[0]
+
+    def _when_free(self, config: Config, watch: StudyWatch) -> TrialResult:
+        """Run it, or wait for the worker that is running the same settings and take its result."""
+        said = False
+        while True:
+            try:
+                return self._run(config, watch)
+            except BusyError as busy:
+                if not said:
+                    say(f"waiting: {busy}")
+                said = True
+                time.sleep(WAIT_S)
+
+    def _check_inputs(self, folder: Path) -> None:
+        """Hold what the trial read against what the study's earlier trials read."""
+        mine = record.inputs(RunFolder(folder).manifest["parts"], self.space)
+        with turn(self.study.database, self.study.study_name):
+            stored = dict(self.study.user_attrs[RECORD])
+            if changed := record.changed(stored["inputs"], mine):
+                raise StudyChangedError(changed)
+            if not mine.keys() <= stored["inputs"].keys():
+                stored["inputs"] = {**stored["inputs"], **mine}
+                self.study.set_user_attr(RECORD, stored)
+
+    def _note(self, trial: Trial, config: Config, results: Sequence[TrialResult]) -> dict[str, float]:
+        """Keep the figures of a finished trial with it; gives the means over its seeds."""
+        figures = _means([result.summary() for result in results])
+        if OBJECTIVE_SPLIT in results[0].scores:
+            total = results[0].scores[OBJECTIVE_SPLIT].figures["total"]
+            figures |= {LOW: total.low, HIGH: total.high}
+        figures["epochs"] = config.epochs
+        attributes = {
+            FOLDERS: [str(result.folder) for result in results],
+            SUMMARY: {key: value for key, value in figures.items() if _shown(key)},
+            SCORES: [result.objective for result in results],
+            REUSED: all(result.reused for result in results),
+            TRACKER: [place for result in results if (place := _tracker(result.folder))],
+        }
+        for name, value in attributes.items():
+            patiently(lambda name=name, value=value: trial.set_user_attr(name, value))  # type: ignore[misc]
+        for name, limit in asdict(config.study.limits).items():
+            if name != "minutes" and limit is not None:
+                trial.set_constraint(name, figures[name] - limit)
+        return figures
+
+
+def _value(name: str, figures: Mapping[str, float]) -> float:
+    key, cure = {
+        "score": (
+            "objective",
+            "a held-out split: exam.select_per_sub_exam above 0 and CMB-train in data.root",
+        ),
+        "chat_loss": ("chat/loss", "held-out dialogues: chat.dialogues above 0 and a dataset of dialogues"),
+        "gpu_hours": ("hours", ""),
+    }[name]
+    if key not in figures:
+        raise SettingError("study.objectives", name, f"what was measured; {name} needs {cure}")
+    return figures[key]
+
+
+def _means(summaries: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of each figure that every run has."""
+    shared = [key for key in summaries[0] if all(key in one for one in summaries)]
+    return {key: fmean(one[key] for one in summaries) for key in shared}
+
+
+def _shown(key: str) -> bool:
+    """Leave sub-exams and datasets to the run folder: a database is read often and whole."""
+    return key.count("/") <= 2 and not key.startswith(("truncation/", "mix/"))
+
+
+def _tracker(folder: Path) -> str | None:
+    state = RunFolder(folder).tracking()
+    return state.get("address") or state.get("place")
