@@ -3,11 +3,14 @@
 The sessions run in the environment nox is installed in, so that torch is not downloaded a second time.
 """
 
+import os
 import sys
 
 import nox
 
 BENCHMARKS = ("tokenise", "scale", "training", "overhead", "loss", "exam", "gpu")
+
+MOST_WORKERS = 8  # each of them loads torch
 
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["tests"]
@@ -15,8 +18,14 @@ nox.options.sessions = ["tests"]
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests, the slow ones too; `nox -s tests -- -m "not slow"` leaves those out."""
-    session.run(sys.executable, "-m", "pytest", "--ignore=tests/bench", *session.posargs)
+    """All tests, the slow ones too; `nox -s tests -- -m "not slow"` leaves those out.
+
+    A process per core shares them file by file; `nox -s tests -- -n 0` runs all in one process.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # In the order of tests/conftest.py, which lets the files that take long start first.
+    shared = ("-n", str(min(cores, MOST_WORKERS)), "--dist", "loadfile", "--no-loadscope-reorder")
+    session.run(sys.executable, "-m", "pytest", "--ignore=tests/bench", *shared, *session.posargs)
 
 
 @nox.session

@@ -2,12 +2,23 @@
 
 from collections.abc import Sequence
 from signal import Signals
+from typing import Any
 
 
 class CsftError(Exception):
     """Anything csft stops on by design; the command prints the message alone and exits with `status`."""
 
     status = 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes as what it is: pickle would call `__init__` with the message alone."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[CsftError], words: tuple[Any, ...], known: dict[str, Any]) -> CsftError:
+    error = kind.__new__(kind, *words)
+    error.__dict__.update(known)
+    return error
 
 
 class SettingError(CsftError):

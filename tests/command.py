@@ -42,9 +42,10 @@ def run(
     cache: Path,
     env: Mapping[str, str] | None = None,
     program: Sequence[str] = PROGRAM,
+    python: str = sys.executable,
 ) -> Done:
     """Run `python -m csft.run` with `words`; it writes under `output` and caches under `cache` alone."""
-    return finish(start(*words, output=output, cache=cache, env=env, program=program), output)
+    return finish(start(*words, output=output, cache=cache, env=env, program=program, python=python), output)
 
 
 def finish(process: "subprocess.Popen[str]", output: Path) -> Done:
@@ -62,12 +63,13 @@ def start(
     cache: Path,
     env: Mapping[str, str] | None = None,
     program: Sequence[str] = PROGRAM,
+    python: str = sys.executable,
     **how: Any,
 ) -> "subprocess.Popen[str]":
     """Start the command and do not wait; `how` goes to Popen."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("WANDB_", "CSFT_"))}
     return subprocess.Popen(
-        [sys.executable, *program, *words, f"output={output}"],
+        [python, *program, *words, f"output={output}"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

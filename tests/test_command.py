@@ -12,7 +12,7 @@ from command import Done, curve, run
 from csft.cmb import SUB_EXAMS
 from csft.data.catalog import DATASETS
 
-QUICK = ("epochs=0.1", "exam.per_sub_exam=2", "chat.dialogues=0", "train.save=false")
+QUICK = ("epochs=0.1", "exam.per_sub_exam=1", "chat.dialogues=0", "train.save=false")
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +146,8 @@ def test_the_second_time_the_result_is_reused(main_job: Done, cache: Path) -> No
 
 @pytest.mark.slow
 def test_the_same_command_gives_the_same_bits(tmp_path: Path, cache: Path) -> None:
-    words = ("+mix=exam", "cutoff=128", "epochs=0.2", "exam.per_sub_exam=6", "chat.answers=2")
+    small = ("cutoff=128", "epochs=0.1", "exam.per_sub_exam=3", "chat.answers=2", "chat.max_new_tokens=32")
+    words = ("+mix=exam", *small, "site.threads=2")
     first, second = (run(*words, output=tmp_path / name, cache=cache) for name in ("a", "b"))
     assert first.status == second.status == 0, first.err[-2000:] + second.err[-2000:]
     (one,), (two,) = first.folders(), second.folders()
@@ -158,7 +159,7 @@ def test_the_same_command_gives_the_same_bits(tmp_path: Path, cache: Path) -> No
 
 @pytest.mark.slow
 def test_lora_trains_an_adapter(tmp_path: Path, cache: Path) -> None:
-    words = ("cutoff=128", "tune=lora", "lr=5e-3", "epochs=0.3", "exam.per_sub_exam=2", "chat.dialogues=0")
+    words = ("cutoff=128", "tune=lora", "lr=5e-3", "epochs=0.3", "exam.per_sub_exam=1", "chat.dialogues=0")
     done = run("+mix=exam", *words, output=tmp_path, cache=cache)
     assert done.status == 0, done.err[-3000:]
     (folder,) = done.folders()

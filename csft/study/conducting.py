@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,12 @@ from omegaconf import DictConfig, OmegaConf
 from csft import compose
 from csft.config import check_section
 from csft.console import say
-from csft.errors import CsftError, SettingError
+from csft.errors import CsftError, SettingError, StoppedError
 from csft.identity import UNDECIDING
 from csft.study import budget, counted, opening, record, samplers, starting
 from csft.study.attributes import ENDED
+from csft.study.launcher import LocalLauncher
+from csft.study.ledger import Ledger
 from csft.study.opening import Queued
 from csft.study.pruners import make_pruner
 from csft.study.space import Space, parse
@@ -26,6 +29,7 @@ from csft.study.storage import open_storage, shown, turn, url_of
 from csft.study_config import Study, constrained
 
 TRIED = 64  # settings of a space that are composed beforehand to see that they can be
+LOOK_S = 2.0  # between looks at workers that somebody else waits for
 FRUITLESS = 3  # times workers may die in a row without finishing a trial
 
 
@@ -176,40 +180,53 @@ def _tell(plan: Plan, study: optuna.Study) -> None:
 
 
 def _launch(launcher: Launcher, plan: Plan, study: optuna.Study, storage: Any) -> None:
-    """Start workers, and again where some died before the study had what it is to have."""
-    enough, fruitless, started = budget.enough(plan.settings.budget), 0, 0
+    """Start workers, and others where some died, until the study has what it is to have."""
+    launched, fruitless, missing = 0, 0, plan.settings.workers
     while True:
-        with turn(storage, plan.settings.name):
-            counted.recover(study, plan.settings.retries)
-            known = opening.standing(study, plan.settings.retries)
-            if enough(study, known) is not None:
-                return
+        known, enough = _standing(plan, study, storage)
+        if enough and not known.running:
+            return
+        if enough or not missing:  # a launcher that lost one worker may have left the others at work
+            time.sleep(LOOK_S)
+            missing = max(0, plan.settings.workers - len(known.running))
+            continue
         if fruitless == FRUITLESS:
             times = f"{FRUITLESS} times in a row"
             raise CsftError(f"The workers died {times} without finishing a trial; their logs may say why.")
-        try:
-            _raise_failed(launcher.launch([plan.words] * _needed(plan, known), initial_job_idx=started))
-        except CsftError:
-            raise
-        except Exception as error:  # some launchers raise where a job was killed
-            say(f"a worker ended early ({type(error).__name__}: {error})")
-        started += plan.settings.workers
-        settled = len(opening.standing(study, plan.settings.retries).settled)
-        fruitless = 0 if settled > len(known.settled) else fruitless + 1
+        left = missing if plan.total is None else min(missing, plan.total - known.started)
+        _run_workers(launcher, plan, left, launched)
+        launched += left
+        now, _ = _standing(plan, study, storage)
+        missing = max(0, plan.settings.workers - len(now.running))
+        fruitless = 0 if len(now.settled) > len(known.settled) else fruitless + 1
 
 
-def _needed(plan: Plan, known: Any) -> int:
-    left = plan.settings.workers if plan.total is None else plan.total - known.started
-    return max(1, min(plan.settings.workers, left))
+def _standing(plan: Plan, study: optuna.Study, storage: Any) -> tuple[Ledger, str | None]:
+    """How many trials are what, dead workers' ones queued again; and why not to start another one."""
+    with turn(storage, plan.settings.name):
+        counted.recover(study, plan.settings.retries)
+        known = opening.standing(study, plan.settings.retries)
+        return known, study.user_attrs.get(ENDED) or budget.enough(plan.settings.budget)(study, known)
 
 
-def _raise_failed(returns: Sequence[JobReturn]) -> None:
-    for one in returns:
-        if one.status == JobStatus.FAILED and isinstance(one._return_value, CsftError):
-            raise one._return_value
-    for one in returns:
-        if one.status == JobStatus.FAILED:
-            raise one._return_value
+def _run_workers(launcher: Launcher, plan: Plan, count: int, number: int) -> None:
+    """Launch so many workers and wait for them. CsftError for what stops the study."""
+    try:
+        returns = launcher.launch([plan.words] * count, initial_job_idx=number)
+        _raise_failed(returns, elsewhere=not isinstance(launcher, LocalLauncher))
+    except CsftError:
+        raise
+    except Exception as error:  # some launchers raise where a job was killed
+        say(f"a worker ended early ({type(error).__name__}: {error})")
+
+
+def _raise_failed(returns: Sequence[JobReturn], elsewhere: bool) -> None:
+    """Raise what ended a worker, csft's own errors first. A scheduler that stops a job stops no study."""
+    errors: list[Exception] = [one._return_value for one in returns if one.status == JobStatus.FAILED]
+    for error in sorted(errors, key=lambda one: not isinstance(one, CsftError)):
+        if not (elsewhere and isinstance(error, StoppedError)):
+            raise error
+        say(f"a worker was stopped: {error}")
 
 
 def _best(study: optuna.Study) -> float | None:

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import signal
 import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -44,7 +45,7 @@ def work(settings: Study, output: str, words: Sequence[str], run: Run) -> str:
         study = _study(settings, storage, lease)
         objective = Objective(study, words, Space.from_record(study.user_attrs[RECORD]["space"]), run)
         try:
-            with stop_requests() as request:
+            with stop_requests() as request, _end_of_time():
                 return _until_enough(study, objective, output, request)
         except (StoppedError, KeyboardInterrupt):
             with turn(storage, settings.name):
@@ -91,6 +92,20 @@ def _until_enough(study: CountedStudy, objective: Objective, output: str, reques
             say(TAKEN_UP)
         except optuna.exceptions.UpdateFinishedTrialError:
             say(TAKEN_UP)
+
+
+@contextlib.contextmanager
+def _end_of_time() -> Iterator[None]:
+    """Take Slurm's warning of its time limit, which submitit listens to, for a request to stop."""
+    number = getattr(signal, "SIGUSR2", None)  # there is none on Windows
+    if number is None or not callable(signal.getsignal(number)):
+        yield
+        return
+    before = signal.signal(number, lambda *_: signal.raise_signal(signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 def _forget() -> None:

@@ -117,7 +117,7 @@ def test_a_time_limit_ends_a_trial(output, cache):
 
 
 def test_pruning_saves_work_and_finds_the_same_best(output, cache):
-    quick = [*QUICK, "lr=2e-3,4e-3,1e-6,2e-6,3e-6,4e-6", "epochs=4"]
+    quick = [*QUICK, "lr=2e-3,4e-3,1e-6,2e-6", "epochs=4"]
     spent, best = {}, {}
     for pruner in ("none", "median"):
         done = run(
@@ -130,21 +130,14 @@ def test_pruning_saves_work_and_finds_the_same_best(output, cache):
         if pruner == "median":
             assert known.pruned and all(one.user_attrs[PRUNED]["epoch"] < 4 for one in known.pruned)
             assert all(not Path(one.user_attrs[FOLDERS][0], "checkpoints").exists() for one in known.pruned)
-    assert spent["median"] < spent["none"] == 24
+    assert spent["median"] < spent["none"] == 16
     assert best["median"].params == best["none"].params and best["median"].value == best["none"].value
 
 
-def test_several_seeds_measure_the_noise_of_one_setting(output, cache):
-    study("cutoff=64", "study.seeds=2", "study.name=seeds", output=output, cache=cache)
-    (trial,) = counts(load(output, "seeds")).complete
-    assert trial.value == sum(trial.user_attrs[SCORES]) / 2
-    seeds = [RunFolder(folder).config["seed"] for folder in trial.user_attrs[FOLDERS]]
-    assert seeds == [42, 43]
-
-
-def test_several_objectives_and_constraints(output, cache):
+def test_several_objectives_seeds_and_constraints(output, cache):
     study(
-        "cutoff=48,64",
+        "cutoff=64",
+        "study.seeds=2",
         "chat.dialogues=1",
         "chat.answers=1",
         "chat.max_new_tokens=4",
@@ -157,6 +150,8 @@ def test_several_objectives_and_constraints(output, cache):
     done = load(output, "several")
     assert done.metric_names == ["score", "chat_loss", "gpu_hours"]
     assert [one.name for one in done.directions] == ["MAXIMIZE", "MINIMIZE", "MINIMIZE"]
-    for trial in counts(done).complete:
-        assert len(trial.values) == 3 and trial.values[2] > 0
-        assert any(name.endswith("memory_gb") and over > 0 for name, over in trial.system_attrs.items())
+    (trial,) = counts(done).complete
+    assert len(trial.values) == 3 and trial.values[2] > 0
+    assert any(name.endswith("memory_gb") and over > 0 for name, over in trial.system_attrs.items())
+    assert trial.values[0] == sum(trial.user_attrs[SCORES]) / 2
+    assert [RunFolder(folder).config["seed"] for folder in trial.user_attrs[FOLDERS]] == [42, 43]
