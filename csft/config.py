@@ -25,7 +25,7 @@ class Site:
         "auto | cpu | cuda | cuda:N",
         lambda v: v in ("auto", "cpu", "cuda") or (v.startswith("cuda:") and v[5:].isdigit()),
     )
-    threads: int = count(0, "processor threads (0: as many as there are cores)", least=0)
+    threads: int = count(0, "processor threads (0: OMP_NUM_THREADS, or the cores)", least=0)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from csft.console import say
 from csft.examining import told
 from csft.job import Job
 from csft.track.runfolder import ADAPTER, CHECKPOINT
+from csft.workers import cores
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -84,6 +85,10 @@ def save(job: Job, net: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase",
 def _limit_threads(job: Job) -> None:
     import torch
 
-    # Only Linux tells which cores this process may use.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(job.config.site.threads or job.ranks.threads(cores))
+    torch.set_num_threads(job.config.site.threads or _share(job))
+
+
+def _share(job: Job) -> int:
+    """The cores, or what a worker was given of them; torchrun says 1 whatever there is."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdigit() and job.ranks.count == 1 else job.ranks.threads(cores())

@@ -29,6 +29,7 @@ ORIGIN = "origin"  # why it was queued: a starting point, a setting of a grid, a
 RECORD = "csft"  # what it rests on
 TOTAL = "total"  # trials it is to have; absent: as many as the budget allows
 ENDED = "ended"  # why it starts no more trials, for all workers to read
+SEARCH = "search"  # the sampler and pruner of the latest command, and why
 SINCE = "since"  # number of the first trial of the latest command
 
 PATIENCE_S = (1, 2, 4, 8, 16, 32)  # between attempts at a database that does not answer

@@ -49,11 +49,13 @@ class LocalLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run one job per list of words; gives how they ended, in order."""
+        assert self.config is not None
         composed = [
             self._composed(words, number) for number, words in enumerate(job_overrides, initial_job_idx)
         ]
-        if len(composed) == 1:
-            return [_run(self.hydra_context, self.task_function, composed[0])]
+        # hydra/sweeper=basic hands over all its jobs at once; a study as many as there are to be workers.
+        if len(composed) == 1 or len(composed) > self.config.study.workers:
+            return [_run(self.hydra_context, self.task_function, each) for each in composed]
         environments = self._environments(len(composed))
         jobs = [
             _Process((self.hydra_context, self.task_function, each), environment)

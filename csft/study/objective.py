@@ -1,5 +1,6 @@
 """One trial of a study: from what the sampler proposes to the figures that it is judged by."""
 
+import shlex
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -60,8 +61,9 @@ class Objective:
         """Run the trial."""
         with turn(self.study.database, self.study.study_name):  # so that no two workers draw the same
             words = [*self.fixed, *self.space.suggest(trial)]
-        patiently(lambda: trial.set_user_attr(OVERRIDES, words))
-        say(f"\ntrial {trial.number}: python -m csft.run {' '.join(words)}")
+        alone = [word for word in words if not _of_study(word)]
+        patiently(lambda: trial.set_user_attr(OVERRIDES, alone))
+        say(f"\ntrial {trial.number}: python -m csft.run {shlex.join(alone)}")
         try:
             return self._values(trial, words)
         except PrunedError as given_up:
@@ -140,6 +142,12 @@ class Objective:
             if name != "minutes" and limit is not None:
                 trial.set_constraint(name, figures[name] - limit)
         return figures
+
+
+def _of_study(word: str) -> bool:
+    """Tell whether a word says how to search: a trial alone does not, and the storage may hold a password."""
+    key = word.lstrip("+~").partition("=")[0]
+    return key in ("sampler", "pruner") or (key.startswith("study.") and key != "study.name")
 
 
 def _value(name: str, figures: Mapping[str, float]) -> float:

@@ -48,9 +48,9 @@ def open_study(
         counted.recover(study, settings.retries)
         if settings.retry_failed:
             _take_up_failed(study, settings.retries)
-        tried = [each for trial in study.get_trials(deepcopy=False) for each in _asked(trial)]
+        tried = {each for trial in study.get_trials(deepcopy=False) for each in _asked(trial)}
         for one in queue:
-            if one.params not in tried:
+            if frozenset(one.params.items()) not in tried:
                 study.enqueue_trial(dict(one.params), user_attrs={ORIGIN: one.origin})
     return study
 
@@ -96,9 +96,9 @@ def _take_up_failed(study: optuna.Study, retries: int) -> None:
         study.add_trial(ledger.taken_up(trial))
 
 
-def _asked(trial: optuna.trial.FrozenTrial) -> list[Mapping[str, Any]]:
+def _asked(trial: optuna.trial.FrozenTrial) -> list[frozenset[tuple[str, Any]]]:
     """What a trial was to take, and what it took; a running one may not have taken all of it yet."""
-    return [trial.system_attrs.get(FIXED, {}), trial.params]
+    return [frozenset(params.items()) for params in (trial.system_attrs.get(FIXED, {}), trial.params)]
 
 
 def fork_words(settings: Study, storage: RDBStorage) -> list[list[str]]:

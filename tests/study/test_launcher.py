@@ -37,6 +37,19 @@ def test_more_workers_than_gpus_are_refused(monkeypatch):
         shares(monkeypatch, 5)
 
 
+@pytest.mark.parametrize(("jobs", "workers"), [(1, 1), (3, 1), (1, 4)])
+def test_a_single_worker_and_a_list_of_jobs_run_here_one_after_the_other(monkeypatch, jobs, workers):
+    ran = []
+    monkeypatch.setattr(launcher, "_run", lambda context, task, config: ran.append(config))
+    made = LocalLauncher()
+    made.setup(
+        hydra_context=None, task_function=None, config=OmegaConf.create({"study": {"workers": workers}})
+    )
+    monkeypatch.setattr(made, "_composed", lambda words, number: (words, number))
+    made.launch([["cutoff=1"]] * jobs, initial_job_idx=5)
+    assert ran == [(["cutoff=1"], 5 + number) for number in range(jobs)]
+
+
 def test_an_error_travels_between_processes_as_what_it_is():
     import pickle
     import signal

@@ -36,17 +36,28 @@ def workers(study) -> int:
     return len({one.user_attrs[WORKER]["pid"] for one in counts(study).complete})
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgres"])
-def test_four_workers_share_a_study(database, tmp_path, cache, request):
-    url = request.getfixturevalue("postgres") if database == "postgres" else None
-    storage = (f"study.storage={url}",) if url else ()
-    done = run(
-        "-m", *QUICK, *SPACE, *storage, "study.workers=4", "study.name=four", output=tmp_path, cache=cache
-    )
+def test_two_commands_with_two_workers_each_share_a_study(tmp_path, cache):
+    words = ("-m", *QUICK, *SPACE, "study.workers=2", "study.name=shared")
+    both = [start(*words, output=tmp_path, cache=cache) for _ in range(2)]
+    for done in (finish(process, tmp_path) for process in both):
+        assert done.status == 0, done.err[-3000:]
+        assert "6 finished" in done.out
+    study = load(tmp_path, "shared")
+    check_once(study, 6)
+    assert workers(study) > 1
+
+
+def test_four_workers_share_postgresql_and_its_password_stays_where_it_is(postgres, tmp_path, cache):
+    url = postgres.replace("postgres@", "postgres:hush4711@")
+    words = ("-m", *QUICK, *SPACE, f"study.storage={url}", "study.workers=4", "study.name=four")
+    done = run(*words, output=tmp_path, cache=cache)
     assert done.status == 0, done.err[-3000:]
     study = load(tmp_path, "four", url)
     check_once(study, 6)
     assert workers(study) > 1
+    kept = [str((study.user_attrs, [one.user_attrs for one in study.trials])), done.out, done.err]
+    kept += [path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any("hush4711" in text for text in kept)
 
 
 def test_slurm_runs_the_workers_and_may_stop_one(slurm, tmp_path, cache):
