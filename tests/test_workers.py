@@ -47,8 +47,10 @@ def test_what_a_job_raises_is_raised_here(number: int) -> None:
 def test_an_error_of_csft_keeps_its_words() -> None:
     with pytest.raises(DataError, match="no file"):
         list(each(partial(_raise, DataError("no file")), [1], 2))
-    with pytest.raises(RuntimeError, match="SettingError: mix=x cannot be used"):
+    with pytest.raises(SettingError, match="mix=x cannot be used"):
         list(each(_raise_setting, [1], 2))
+    with pytest.raises(RuntimeError, match="_OddError: two words"):  # it cannot be made again
+        list(each(_raise_odd, [1], 2))
 
 
 def _raise(error: Exception, _: int) -> None:
@@ -57,6 +59,15 @@ def _raise(error: Exception, _: int) -> None:
 
 def _raise_setting(_: int) -> None:
     raise SettingError("mix", "x", "y")
+
+
+class _OddError(Exception):
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(f"{one} {two}")
+
+
+def _raise_odd(_: int) -> None:
+    raise _OddError("two", "words")
 
 
 def test_a_worker_that_is_killed_is_told() -> None:

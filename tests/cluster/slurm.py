@@ -89,7 +89,8 @@ def start_database(services: Services, paths: dict[str, str], port: int) -> None
     folder.mkdir()
     socket = folder / "socket"
     os.chown(folder, *owner(user))
-    common = ("--no-defaults", f"--datadir={folder}/data", f"--user={user}")
+    # Without a folder of its own for temporary files it takes $TMPDIR, which may be closed to its user.
+    common = ("--no-defaults", f"--datadir={folder}/data", f"--tmpdir={folder}", f"--user={user}")
     services.run(
         paths["mariadb-install-db"], *common, "--auth-root-authentication-method=normal", "--skip-test-db"
     )
