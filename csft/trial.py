@@ -1,13 +1,12 @@
 """The way of one trial: raw records to tokens, base to tuned model, questions to scores, all to a folder."""
 
 import shutil
-import tempfile
 from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from csft import feeding, model, reckoning, summary, track, train, weights
+from csft import feeding, model, summary, track, train, weights
 from csft.config import Config, check
 from csft.console import say
 from csft.conversing import Talk, base_talk, converse
@@ -21,10 +20,11 @@ from csft.job import BETWEEN, Job
 from csft.places import places
 from csft.ranks import Ranks, join
 from csft.result import OBJECTIVE_SPLIT, TrialResult, from_folder, predictions
-from csft.rungs import Log, Rungs, tell
+from csft.rungs import Rungs, tell
 from csft.splits import Splits, gather, scored
 from csft.stopping import stoppable
 from csft.track.runfolder import ADAPTER, CHECKPOINT, TRACKING
+from csft.tuning import fit, tune
 from csft.watch import Watch
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _train_along(job: Job) -> Any:
     weights.settle(job)
     net, tokenizer = weights.load(job)
     batches = feeding.batches(job, net, tokenizer, feeding.mixture(job, tokenizer))
-    _fit(job, weights.adapt(job, net), batches, lambda step, values: None, start=start)
+    fit(job, weights.adapt(job, net), batches, lambda step, values: None, start=start)
 
 
 def _claimable(path: Path) -> track.RunFolder:
@@ -217,7 +217,7 @@ def _work(
 
     rungs.tell(log)
     visit = rungs.visit(net, tokenizer, asked.get(OBJECTIVE_SPLIT, []), log)
-    training = _train(job, net, batches, log, start=start, visit=visit)
+    training = tune(job, net, batches, log, start=start, visit=visit)
     if config.train.save:
         with job.timed("save"):
             weights.save(job, net, tokenizer, folder.path)
@@ -240,30 +240,6 @@ def _work(
     )
 
 
-def _train(
-    job: Job,
-    net: "PreTrainedModel",
-    batches: feeding.Batches,
-    log: Log,
-    *,
-    start: train.Checkpoint | None,
-    visit: train.Visit,
-) -> dict[str, Any]:
-    """Tune the net; how it went, with the loss on what was held out of the mix."""
-    with job.timed("training"):
-        fitted = _fit(job, net, batches, log, start=start, visit=visit)
-    if start is None or start.step < fitted.updates:
-        forget(job)  # answers that an earlier attempt's net gave
-    went = {**asdict(fitted), "tokens_per_s": fitted.tokens_per_s}
-    mixture = batches.mixture
-    if len(mixture.held_out):
-        with job.timed("validation"):
-            went["validation_loss"] = train.validation_loss(
-                net, mixture.rows, batches.plan(mixture.held_out), batches.collate
-            )
-    return went
-
-
 def _examine(
     job: Job,
     net: "PreTrainedModel",
@@ -282,36 +258,6 @@ def _examine(
         folder.write_chat(said)
     forget(job)
     return {split: score(asked[split], answers[split]) for split in asked}, talk
-
-
-def _fit(
-    job: Job,
-    net: "PreTrainedModel",
-    batches: feeding.Batches,
-    log: Log,
-    *,
-    start: train.Checkpoint | None,
-    visit: train.Visit | None = None,
-) -> train.FitResult:
-    with tempfile.TemporaryDirectory(prefix="csft-") as scratch:
-        return train.fit(
-            net,
-            batches.mixture.rows,
-            batches.epoch,
-            batches.collate,
-            job.config.train,
-            epochs=job.config.epochs,
-            lr=job.config.lr,
-            seed=job.config.seed,
-            device=job.device,
-            scratch=scratch,
-            log=log,
-            checkpoints=job.checkpoints,
-            start=start,
-            meter=reckoning.meter(job.config, job.anatomy, job.device, job.ranks),
-            ranks=job.ranks,
-            visit=visit or train.Visit(),
-        )
 
 
 def _manifest(job: Job) -> dict[str, Any]:
