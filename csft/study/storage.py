@@ -41,10 +41,11 @@ def open_storage(url: str, heartbeat_s: int | None = None, *, create: bool = Fal
     CsftError for one that cannot be reached or belongs to other software.
     """
     from optuna.exceptions import ExperimentalWarning
-    from optuna.storages import RDBStorage
     from sqlalchemy import create_engine, inspect
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.pool import NullPool
+
+    from csft.study.patient import PatientStorage
 
     parsed = _parsed(url)
     if parsed.get_backend_name() == SQLITE:
@@ -59,7 +60,7 @@ def open_storage(url: str, heartbeat_s: int | None = None, *, create: bool = Fal
                 raise CsftError(f"study.storage={shown(url)}: there are no studies in this database.")
             tables = _taking_turns(engine, "tables")
             with tables if create else nullcontext():
-                return RDBStorage(
+                return PatientStorage(
                     url,
                     engine_kwargs={**options, "pool_pre_ping": True},
                     heartbeat_interval=heartbeat_s,

@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -55,6 +56,30 @@ def test_another_schema_version_is_refused(tmp_path):
         database.execute("update alembic_version set version_num = 'v9.9.9'")
     with pytest.raises(CsftError, match="schema"):
         open_storage(url)
+
+
+def test_a_sign_of_life_that_fails_is_said_and_tried_again(tmp_path, monkeypatch, capsys):
+    import optuna
+    from optuna.exceptions import StorageInternalError
+    from optuna.storages import RDBStorage
+
+    given, stale = [], [True, False, False]
+
+    def record(self, trial_id):
+        given.append(trial_id)
+        if stale[len(given) - 1]:
+            raise StorageInternalError("the server closed the connection")
+
+    monkeypatch.setattr(RDBStorage, "record_heartbeat", record)
+    storage = open_storage(f"sqlite:///{tmp_path / 's.db'}", 1, create=True)
+    study = optuna.create_study(storage=storage)
+
+    def objective(trial):
+        time.sleep(1.3)
+        return 0.0
+
+    study.optimize(objective, n_trials=1)
+    assert len(given) == 2 and "closed the connection" in capsys.readouterr().err
 
 
 def test_one_process_at_a_time_and_a_killed_one_lets_the_next_in(tmp_path):
