@@ -128,7 +128,9 @@ def test_what_ends_one_ends_all_and_the_trial_goes_on(
     ended = finish(process, tmp_path)
     assert ended.status != 0
     assert not ended.folders()
-    assert ended.err.count("csft: Stopped by SIGTERM") == (how != "one is killed")
+    told = ended.err.count("csft: Stopped by SIGTERM")
+    # Where one is killed, torchrun asks those that are left to stop, if they have not ended by themselves.
+    assert told <= 1 if how == "one is killed" else told == 1
     done = together("parallel=fsdp", "train.checkpoint_minutes=0", output=tmp_path, cache=cache)
     assert done.status == 0, done.err[-3000:]
     assert "goes on after update" in done.out

@@ -41,7 +41,7 @@ def open_storage(url: str, heartbeat_s: int | None = None, *, create: bool = Fal
     CsftError for one that cannot be reached or belongs to other software.
     """
     from optuna.exceptions import ExperimentalWarning
-    from sqlalchemy import create_engine, inspect
+    from sqlalchemy import create_engine
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.pool import NullPool
 
@@ -56,7 +56,7 @@ def open_storage(url: str, heartbeat_s: int | None = None, *, create: bool = Fal
             warnings.simplefilter("ignore", ExperimentalWarning)  # of heartbeats
             # Two processes that make the tables at once would both fail.
             engine = create_engine(url, poolclass=NullPool)
-            if not create and not inspect(engine).has_table("studies"):
+            if not create and not _is_ready(engine):
                 raise CsftError(f"study.storage={shown(url)}: there are no studies in this database.")
             tables = _taking_turns(engine, "tables")
             with tables if create else nullcontext():
@@ -113,6 +113,16 @@ def _unlock(connection: "Connection", name: str) -> None:
 
 def _key(name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"csft {name}".encode()).digest()[:8], signed=True)
+
+
+def _is_ready(engine: "Engine") -> bool:
+    """Tell whether all tables are there. Opening would make what is not, beside a process that is at it."""
+    from sqlalchemy import inspect, text
+
+    if not inspect(engine).has_table("alembic_version"):  # the last one that Optuna makes
+        return False
+    with engine.connect() as connection:
+        return bool(connection.execute(text("select count(*) from alembic_version")).scalar_one())
 
 
 def _check_file(parsed: "URL", create: bool) -> None:

@@ -49,6 +49,18 @@ def test_a_database_that_cannot_be_reached_says_so_without_the_password():
     assert "hush" not in str(raised.value)
 
 
+def test_reading_never_makes_tables_beside_a_process_that_does(tmp_path):
+    path = tmp_path / "s.db"
+    url = f"sqlite:///{path}"
+    open_storage(url, create=True)
+    with sqlite3.connect(path) as database:  # as it stands a moment before Optuna is done
+        database.execute("delete from alembic_version")
+    with pytest.raises(CsftError, match="no studies"):
+        open_storage(url)
+    with sqlite3.connect(path) as database:
+        assert database.execute("select count(*) from alembic_version").fetchone() == (0,)
+
+
 def test_another_schema_version_is_refused(tmp_path):
     url = f"sqlite:///{tmp_path / 's.db'}"
     open_storage(url, create=True)
