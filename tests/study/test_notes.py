@@ -157,9 +157,8 @@ def test_a_trial_without_its_folder_and_other_software_are_shown_with_what_there
     gone = made.trial(tmp_path, "gone", 7)
     (tmp_path / "gone/trial-7/result.json").write_text("{", encoding="utf-8")
     study.add_trial(gone)
-    assert "**Finished**" in trial_note(study, study.trials[3]) and "28" not in trial_note(
-        study, study.trials[3]
-    )
+    note = trial_note(study, study.trials[3]).replace(str(tmp_path), "")  # whose number may be any
+    assert "**Finished**" in note and "28" not in note
 
 
 def test_answers_reported_one_by_one_are_no_scores() -> None:
