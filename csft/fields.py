@@ -31,6 +31,11 @@ def number(default: float, allowed: str, check: Check) -> Any:
     return setting(default, allowed, lambda value: abs(value) < float("inf") and check(value))
 
 
+def limit(what: str, without: str = "no limit") -> Any:
+    """A number above 0 of `what`, or null; `without` says what null means."""
+    return setting(None, f"{what}, above 0 (null: {without})", lambda value: value is None or value > 0)
+
+
 def likeness(default: float | None) -> Any:
     """A similarity; null compares for equality alone."""
     return setting(

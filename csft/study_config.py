@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from csft.fields import choice, count, number, setting, share
+from csft.fields import choice, count, limit, number, setting, share
 
 # What a trial can be judged by, and which way is better.
 DIRECTIONS = {"score": "maximize", "chat_loss": "minimize", "gpu_hours": "minimize"}
@@ -40,12 +40,8 @@ class Pruner:
 class Budget:
     """When a study starts no more trials. What is counted is the study's, however often it is resumed."""
 
-    hours: float | None = setting(
-        None, "hours of trials, above 0 (null: no limit)", lambda v: v is None or v > 0
-    )
-    epochs: float | None = setting(
-        None, "epochs trained in all, above 0 (null: no limit)", lambda v: v is None or v > 0
-    )
+    hours: float | None = limit("hours of trials")
+    epochs: float | None = limit("epochs trained in all")
     # Optuna's terminator: stop when the best score is unlikely to improve, or has not in `stagnation` trials.
     terminator: str = choice("none", "none", "regret", "stagnation")
     stagnation: int = count(30, "finished trials without a better one")
@@ -56,21 +52,16 @@ class Budget:
 class Limits:
     """What a trial may take. A trial past `minutes` ends and fails; the others are told to the sampler."""
 
-    minutes: float | None = setting(
-        None, "minutes of a trial, above 0 (null: no limit)", lambda v: v is None or v > 0
-    )
+    minutes: float | None = limit("minutes of a trial")
     # Constraints: a trial beyond them finishes, but is no winner, and the sampler learns to keep away.
-    memory_gb: float | None = setting(
-        None, "GB of 10⁹ bytes, above 0 (null: no matter)", lambda v: v is None or v > 0
-    )
-    hours: float | None = setting(
-        None, "hours of a trial, above 0 (null: no matter)", lambda v: v is None or v > 0
-    )
+    memory_gb: float | None = limit("GB of 10⁹ bytes", "no matter")
+    hours: float | None = limit("hours of a trial", "no matter")
 
-
-def constrained(limits: Limits) -> bool:
-    """Tell whether some trials are no winners because of what they took."""
-    return limits.memory_gb is not None or limits.hours is not None
+    @property
+    def constraints(self) -> dict[str, float]:
+        """Those that decide who wins, by the names of the figures they are held against."""
+        named = {"memory_gb": self.memory_gb, "hours": self.hours}
+        return {name: most for name, most in named.items() if most is not None}
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,11 @@ ENDED = "ended"  # why it starts no more trials, for all workers to read
 SEARCH = "search"  # the sampler and pruner of the latest command, and why
 SINCE = "since"  # number of the first trial of the latest command
 
+# Steps that answers are reported under: a question's number after SPAN for the exam at the end and
+# after k + 1 times SPAN for the k-th during training. Their mean, by which samplers judge a trial that was
+# given up, comes last. Scores of exams during training have steps 1, 2, ….
+SPAN, MEAN = 100_000, 1_000_000_000
+
 PATIENCE_S = (1, 2, 4, 8, 16, 32)  # between attempts at a database that does not answer
 
 

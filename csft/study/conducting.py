@@ -97,11 +97,8 @@ def _launch(launcher: Launcher, plan: Plan, study: optuna.Study, storage: Any) -
 
 
 def _standing(plan: Plan, study: optuna.Study, storage: Any) -> tuple[Ledger, str | None]:
-    """How many trials are what, dead workers' ones queued again; and why not to start another one."""
     with turn(storage, plan.settings.name):
-        counted.recover(study, plan.settings.retries)
-        known = opening.standing(study, plan.settings.retries)
-        return known, study.user_attrs.get(ENDED) or budget.enough(plan.settings.budget)(study, known)
+        return counted.standing(study, plan.settings.retries, budget.enough(plan.settings.budget))
 
 
 def _run_workers(launcher: Launcher, plan: Plan, count: int, number: int) -> None:

@@ -45,15 +45,24 @@ class CountedStudy(Study):
     def ask(self, fixed_distributions: dict[str, BaseDistribution] | None = None) -> Trial:
         """Give the next trial. Raises NoMoreTrialsError where there is to be none."""
         with turn(self.database, self.study_name):
-            recover(self, self.retries)
-            known = ledger.read(self.get_trials(deepcopy=False), self.retries)
-            if (ended := self.user_attrs.get(ENDED) or self.enough(self, known)) is not None:
+            _, ended = standing(self, self.retries, self.enough)
+            if ended is not None:
                 raise NoMoreTrialsError(ended)
             trial = super().ask(fixed_distributions)
             # Before anyone else has a turn, so that a running trial without a worker has lost it.
             trial.set_user_attr(WORKER, self.worker)
             self.database.record_heartbeat(trial._trial_id)
         return trial
+
+
+def standing(study: Study, retries: int, enough: Enough) -> tuple[Ledger, str | None]:
+    """Take up what dead workers left; gives how many trials are what, and why no further one is to start.
+
+    To be called within a turn.
+    """
+    recover(study, retries)
+    known = ledger.read(study.get_trials(deepcopy=False), retries)
+    return known, study.user_attrs.get(ENDED) or enough(study, known)
 
 
 def recover(study: Study, retries: int) -> int:

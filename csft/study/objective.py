@@ -4,7 +4,7 @@ import shlex
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -138,9 +138,8 @@ class Objective:
         }
         for name, value in attributes.items():
             patiently(lambda name=name, value=value: trial.set_user_attr(name, value))  # type: ignore[misc]
-        for name, limit in asdict(config.study.limits).items():
-            if name != "minutes" and limit is not None:
-                trial.set_constraint(name, figures[name] - limit)
+        for name, most in config.study.limits.constraints.items():
+            trial.set_constraint(name, figures[name] - most)
         return figures
 
 

@@ -11,9 +11,11 @@ from csft.study.attributes import (
     FOLDERS,
     HIGH,
     LOW,
+    MEAN,
     OVERRIDES,
     PRUNED,
     RECORD,
+    SPAN,
     STOPPED,
     SUMMARY,
     WORKER,
@@ -29,9 +31,7 @@ SELECT = "select"  # the split that trials are judged by
 STATES = ("running", "waiting", "finished", "infeasible", "pruned", "failed", KILLED)
 _NAMES = {"RUNNING": "running", "WAITING": "waiting", "PRUNED": "pruned", "FAIL": "failed"}
 COMMAND = "python -m csft.run"
-# Scores of exams during training are reported under 1, 2, …; answers one by one under 0 … and k · 100,000 …,
-# and after them their mean, as csft.study.watching does.
-ANSWERS_FROM, MEAN = 100_000, 1_000_000_000
+ANSWERS_FROM = SPAN
 
 
 def record(study: "Study") -> dict[str, Any] | None:

@@ -12,12 +12,12 @@ from csft.config import check_section
 from csft.console import say
 from csft.errors import SettingError
 from csft.identity import UNDECIDING
-from csft.study import opening, record, samplers, starting
+from csft.study import opening, samplers, starting
 from csft.study.opening import Queued
 from csft.study.pruners import make_pruner
 from csft.study.space import Space, parse
 from csft.study.storage import url_of
-from csft.study_config import Study, constrained
+from csft.study_config import Study
 
 GRID = "grid"  # the sampler that queues every setting, and why they are queued
 TRIED = 64  # settings of a space that are composed beforehand to see that they can be
@@ -57,7 +57,7 @@ def settle(
         space,
         settings.n_trials,
         len(settings.objectives),
-        constrained(settings.limits),
+        bool(settings.limits.constraints),
     )
     say(f"  sampler    {sampler} ({why})")
     total = settings.n_trials
@@ -71,7 +71,7 @@ def settle(
 
 
 def _check(settings: Study, space: Space, composed: DictConfig) -> None:
-    for key in record.swept(space):
+    for key in space.keys:
         if key.partition(".")[0] in UNDECIDING:
             raise SettingError(key, "(several values)", "one value: it decides no result")
     if composed.parallel.kind != "none":
@@ -81,7 +81,7 @@ def _check(settings: Study, space: Space, composed: DictConfig) -> None:
     if settings.pruner.kind != "none" and settings.objectives != ["score"]:
         judged = f"none where study.objectives={settings.objectives}: a trial is given up by its score alone"
         raise SettingError("pruner", settings.pruner.kind, judged)
-    if settings.seeds > 1 and "seed" in record.swept(space):
+    if settings.seeds > 1 and "seed" in space.keys:
         raise SettingError("study.seeds", settings.seeds, "1 where seed is searched")
     make_pruner(settings.pruner)
 

@@ -30,7 +30,7 @@ def record(
         "space": space.as_record(),
         "objectives": list(objectives),
         "seeds": seeds,
-        "settings": _settings(composed, swept(space)),
+        "settings": _settings(composed, space.keys),
         "code": code_hash(),
         "libraries": {name: metadata.version(name) for name in LIBRARIES},
         "output": str(OmegaConf.select(composed, "output")),
@@ -39,17 +39,12 @@ def record(
     }
 
 
-def swept(space: Space) -> list[str]:
-    """The settings that a study varies."""
-    return sorted({key for item in space.parameters for key in item.keys})
-
-
 def inputs(parts: Mapping[str, Any], space: Space) -> dict[str, str]:
     """Name the contents that a trial's identity was made of: datasets, exams, dialogues, model.
 
     What the study itself varies is left out.
     """
-    groups = {key.partition(".")[0] for key in swept(space)}
+    groups = {key.partition(".")[0] for key in space.keys}
     found = {} if "data" in groups else {f"data of {name}": part for name, part in parts["data"].items()}
     if not groups & {"exam", "data"}:
         found |= {f"exam split {split}": part for split, part in parts["exams"].items()}

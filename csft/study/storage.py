@@ -12,7 +12,7 @@ from csft.study_config import Study
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Engine
     from sqlalchemy.engine import URL
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
@@ -90,25 +90,15 @@ def _taking_turns(engine: "Engine", name: str) -> Iterator[None]:
         with FileLock(f"{engine.url.database}.{name}.lock"):
             yield
         return
+    from sqlalchemy import text
+
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        _lock(connection, name)
+        # A lock of the session and not of a table: it ends with the connection, also of a killed process.
+        connection.execute(text("select pg_advisory_lock(:key)"), {"key": _key(name)})
         try:
             yield
         finally:
-            _unlock(connection, name)
-
-
-def _lock(connection: "Connection", name: str) -> None:
-    # A lock of the session, not of a table: it ends with the connection, also where the process is killed.
-    from sqlalchemy import text
-
-    connection.execute(text("select pg_advisory_lock(:key)"), {"key": _key(name)})
-
-
-def _unlock(connection: "Connection", name: str) -> None:
-    from sqlalchemy import text
-
-    connection.execute(text("select pg_advisory_unlock(:key)"), {"key": _key(name)})
+            connection.execute(text("select pg_advisory_unlock(:key)"), {"key": _key(name)})
 
 
 def _key(name: str) -> int:

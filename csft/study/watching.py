@@ -9,16 +9,12 @@ from optuna import Trial
 
 from csft.errors import PrunedError, TimeLimitError
 from csft.exam import Prediction, Scores
-from csft.study.attributes import FOLDERS, PROGRESS, PRUNED, SPENT, if_possible, patiently
+from csft.study.attributes import FOLDERS, MEAN, PROGRESS, PRUNED, SPAN, SPENT, if_possible, patiently
 from csft.study_config import Study
 from csft.watch import Watch
 
 OFTEN_S = 2.0  # progress is written at most so often
 ROUNDS = 8  # fair parts of an exam that is watched answer by answer
-# Steps that answers are reported under: a question's number after SPAN for the exam at the end and
-# after k + 1 times SPAN for the k-th during training. Their mean, by which samplers judge a trial that was
-# given up, comes last.
-SPAN, MEAN = 100_000, 1_000_000_000
 
 
 class StudyWatch(Watch):

@@ -25,7 +25,7 @@ from csft.study.objective import Objective, Run, StudyChangedError
 from csft.study.pruners import make_pruner
 from csft.study.space import Space
 from csft.study.storage import open_storage, turn, url_of
-from csft.study_config import Study, constrained
+from csft.study_config import Study
 
 TAKEN = "Cannot tell a"  # how Optuna refuses to finish a trial that is finished
 TAKEN_UP = "the trial was taken up by another worker, as this one gave no sign of life"
@@ -42,8 +42,10 @@ def work(settings: Study, output: str, words: Sequence[str], run: Run) -> str:
     storage = open_storage(url_of(settings, output), settings.heartbeat_s)
     name = f"{socket.gethostname()}-{os.getpid()}"
     with living(folder / ".workers", name) as lease, printing_to(folder / "logs" / f"worker-{name}.log"):
-        study = _study(settings, storage, lease)
-        objective = Objective(study, words, Space.from_record(study.user_attrs[RECORD]["space"]), run)
+        stored = optuna.load_study(study_name=settings.name, storage=storage)
+        space = Space.from_record(stored.user_attrs[RECORD]["space"])
+        study = _study(settings, storage, space, lease)
+        objective = Objective(study, words, space, run)
         try:
             with stop_requests() as request, _end_of_time():
                 return _until_enough(study, objective, output, request)
@@ -55,12 +57,9 @@ def work(settings: Study, output: str, words: Sequence[str], run: Run) -> str:
             raise CsftError(f"study.name={settings.name}: {changed}") from None
 
 
-def _study(settings: Study, storage: Any, lease: dict[str, Any]) -> CountedStudy:
-    stored = optuna.load_study(study_name=settings.name, storage=storage)
-    space = Space.from_record(stored.user_attrs[RECORD]["space"])
-    sampler = samplers.make_sampler(
-        settings.sampler, space, len(settings.objectives), constrained(settings.limits)
-    )
+def _study(settings: Study, storage: Any, space: Space, lease: dict[str, Any]) -> CountedStudy:
+    constrained = bool(settings.limits.constraints)
+    sampler = samplers.make_sampler(settings.sampler, space, len(settings.objectives), constrained)
     return CountedStudy(
         storage,
         settings.name,

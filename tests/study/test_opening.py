@@ -66,8 +66,9 @@ def test_a_study_made_with_something_else_is_refused_by_name(storage, now, told)
 
 @pytest.mark.parametrize("same", [{"output": "elsewhere"}, {"train": {"batch": 8, "keep_checkpoints": 5}}])
 def test_what_decides_no_result_may_change(storage, same):
-    open_study(SETTINGS, storage, rests_on(), [], 1)
-    open_study(SETTINGS, storage, rests_on(**same), [], 1)
+    study = open_study(SETTINGS, storage, rests_on(), [], 1)
+    again = open_study(SETTINGS, storage, rests_on(**same), [], 1)
+    assert again.study_name == study.study_name and len(optuna.get_all_study_names(storage)) == 1
 
 
 def test_a_study_of_other_software_is_not_touched(storage):
@@ -114,5 +115,7 @@ def test_changed_inputs_are_named():
     space, _ = parse(("cutoff=64,128",), {}, {})
     before = record.inputs(parts, space)
     assert record.changed(before, before) is None
+    bundled, _ = parse((), {"size": {"small": "model=sample", "large": "model=scratch"}}, {})
+    assert "model" in before and "model" not in record.inputs(parts, bundled)  # it is the study's to vary
     now = record.inputs(parts | {"data": {"cmb": "9", "headqa": "8"}}, space)
     assert "data of cmb" in record.changed(before, now) and "headqa" not in record.changed(before, now)

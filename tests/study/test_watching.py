@@ -69,6 +69,7 @@ def test_as_good_answers_are_not_given_up():
             watch.answered(None, [], answers((number + shift) % 2 == 0, [number]))
         watch.finished(50.0)
         study.tell(trial, 50.0)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 2
 
 
 def test_without_a_pruner_and_in_further_runs_nothing_is_judged():
