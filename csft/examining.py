@@ -141,10 +141,10 @@ def stream(
         yield batch
 
 
-def base_scores(
+def base_letters(
     job: Job, net: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", asked: Splits
-) -> dict[str, exam.Scores]:
-    """Score the untrained model, once for all trials on this base and exam."""
+) -> dict[str, dict[int, str]]:
+    """What the untrained model answers, by split and id; asked once for all trials on this base and exam."""
     how = asking(job.config, tuned=False)
     shown = {"shots": job.splits["val"]} if how.shots and "val" in job.splits else {}
     key = base_key(job.config, job.where, job.device, {**asked, **shown}, asdict(how))
@@ -159,10 +159,7 @@ def base_scores(
                     cached.write_predictions(split, predictions(questions, exam.in_order(questions, batches)))
                     kept.remove()
                 cached.finish({"splits": list(asked)})
-    return {
-        split: exam.score({row["id"]: row["letters"] for row in cached.predictions(split)}, questions)
-        for split, questions in asked.items()
-    }
+    return {split: {row["id"]: row["letters"] for row in cached.predictions(split)} for split in asked}
 
 
 def score(questions: list[Any], answers: list[exam.Prediction]) -> exam.Scores:

@@ -156,14 +156,20 @@ def rung_from(stored: Mapping[str, Any]) -> Rung:
     return Rung(**{**stored, "scores": _score(stored["scores"])})
 
 
-def predictions(questions: Sequence[Any], answers: Sequence[Any]) -> list[dict[str, Any]]:
-    """Give one plain row per question: what was asked, what was right, what was said."""
+def predictions(
+    questions: Sequence[Any], answers: Sequence[Any], base: Mapping[int, str] | None = None
+) -> list[dict[str, Any]]:
+    """Give one plain row per question: what was asked, what was right, what was said.
+
+    `base` has the untrained model's letters by id, which stand beside those of the tuned one.
+    """
     return [
         {
             "id": question.id,
             "sub_exam": question.sub_exam.key,
             "key": question.answer,
             "letters": answer.letters,
+            **({"base": base[question.id]} if base is not None else {}),
             "correct": answer.correct,
             "logprobs": {letter: round(value, 5) for letter, value in answer.logprobs.items()},
             "text": answer.text,

@@ -1,19 +1,20 @@
 """The way of one trial: raw records to tokens, base to tuned model, questions to scores, all to a folder."""
 
 import shutil
+from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from csft import feeding, model, summary, track, train, weights
+from csft import exam, feeding, model, summary, track, train, weights
 from csft.config import Config, check
 from csft.console import say
 from csft.conversing import Talk, base_talk, converse
 from csft.data import hold_out
 from csft.errors import DivergedError, PrunedError, SettingError
 from csft.exam import Scores
-from csft.examining import WHO, ask, asking, base_scores, forget, numbers, score
+from csft.examining import WHO, ask, asking, base_letters, forget, numbers, score
 from csft.files import write_json
 from csft.identity import identify
 from csft.job import BETWEEN, Job
@@ -206,7 +207,7 @@ def _work(
     job.watch.began(folder.path, job.updates)
     asked = scored(config, job.splits)
     with job.timed("base exam"):
-        base = base_scores(job, net, tokenizer, asked)
+        base = base_letters(job, net, tokenizer, asked)
     with job.timed("base chat"):
         talk_before = base_talk(job, net, tokenizer)
     net = weights.adapt(job, net)
@@ -221,12 +222,12 @@ def _work(
     if config.train.save:
         with job.timed("save"):
             weights.save(job, net, tokenizer, folder.path)
-    scores, talk = _examine(job, net, tokenizer, asked, folder)
+    scores, talk = _examine(job, net, tokenizer, asked, base=base, folder=folder)
     return TrialResult(
         identity=job.identity.hash,
         folder=folder.path,
         scores=scores,
-        base=base,
+        base={split: exam.score(base[split], questions) for split, questions in asked.items()},
         chat=talk,
         base_chat=talk_before,
         curves=folder.metrics(),
@@ -245,13 +246,15 @@ def _examine(
     net: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",
     asked: Splits,
+    *,
+    base: Mapping[str, Mapping[int, str]],
     folder: track.RunFolder,
 ) -> tuple[dict[str, Scores], Talk]:
     """Exams and conversation of the tuned net; answers go to the folder."""
     with job.timed("exam"):
         answers = {split: ask(job, net, tokenizer, split, questions) for split, questions in asked.items()}
     for split, questions in asked.items():
-        folder.write_predictions(split, predictions(questions, answers[split]))
+        folder.write_predictions(split, predictions(questions, answers[split], base[split]))
     with job.timed("chat"), numbers(job.updates):
         talk, said = converse(job, net, tokenizer)
     if said:
