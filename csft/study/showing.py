@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from csft import study_config
 from csft.cmb import SUB_EXAMS
 from csft.console import print_table, say, table
 from csft.errors import DataError
@@ -14,9 +13,10 @@ from csft.fields import choice, setting
 from csft.study import outcomes
 from csft.study.artifacts import FOLDER
 from csft.study.attributes import FOLDERS, TOTAL
+from csft.study.finding import address, load, named, names_in, storage_of
 from csft.study.outcomes import SELECT
 from csft.study.serving import HOST, serve
-from csft.study.storage import open_storage, shown, url_of
+from csft.study.storage import shown
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -40,12 +40,12 @@ class Settings:
 
 def list_(settings: Settings) -> None:
     """All studies: trials by state, best, last change."""
-    storage = _storage(settings)
-    names = _names(storage)
-    made = table(f"Studies in {shown(_url(settings))}", "study", "trials", "best", "last change", "states")
+    storage = storage_of(settings)
+    names = names_in(storage)
+    made = table(f"Studies in {shown(address(settings))}", "study", "trials", "best", "last change", "states")
     made.columns[-1].justify = "left"
     for name in names:
-        study = _load(storage, name)
+        study = load(storage, name)
         trials = outcomes.shown_trials(study)
         states = ", ".join(f"{number} {state}" for state, number in outcomes.counts(trials).items())
         of = f" of {study.user_attrs[TOTAL]}" if TOTAL in study.user_attrs else ""
@@ -56,7 +56,7 @@ def list_(settings: Settings) -> None:
 
 def show(settings: Settings) -> None:
     """All trials of study=NAME: parameters, score, hours, state."""
-    study = _study(settings)
+    study = named(settings)
     names = outcomes.objectives(study)
     headings = ["trial", "setting", *names, "interval", "hours", "state"]
     made = table(f"study {_titled(study)}", *headings)
@@ -73,7 +73,7 @@ def show(settings: Settings) -> None:
 
 def best(settings: Settings) -> None:
     """The winner of study=NAME (several objectives: the Pareto front)."""
-    study = _study(settings)
+    study = named(settings)
     found = _winners(study)
     show_best(study, found)
     which = f" trial={found[0].number}" if len(found) > 1 else ""
@@ -82,7 +82,7 @@ def best(settings: Settings) -> None:
 
 def export(settings: Settings) -> None:
     """The winner as one command line alone, for $(…); format=yaml: all its settings."""
-    study = _study(settings)
+    study = named(settings)
     trial = _chosen(study, settings.trial)
     line = outcomes.command(trial)
     if line is None:
@@ -95,11 +95,11 @@ def export(settings: Settings) -> None:
 
 def dashboard(settings: Settings) -> None:
     """The Optuna dashboard on 127.0.0.1, until Ctrl-C."""
-    storage = _storage(settings)
+    storage = storage_of(settings)
     artifacts = _output(settings, storage) / FOLDER
     with serve(storage, artifacts, settings.port) as server:
-        address = f"http://{HOST}:{server.server_port}/"
-        say(f"{address}   ({shown(_url(settings))}, files in {artifacts}; Ctrl-C ends it)")
+        page = f"http://{HOST}:{server.server_port}/"
+        say(f"{page}   ({shown(address(settings))}, files in {artifacts}; Ctrl-C ends it)")
         server.serve_forever()
 
 
@@ -169,40 +169,6 @@ def _cells(trial: "FrozenTrial", objectives: int) -> list[str]:
     return [outcomes.setting(trial), *values, noise, "" if hours is None else f"{hours:.2f}", state]
 
 
-def _storage(settings: Settings) -> "RDBStorage":
-    from optuna import logging
-
-    logging.set_verbosity(logging.WARNING)
-    return open_storage(_url(settings))
-
-
-def _url(settings: Settings) -> str:
-    return url_of(study_config.Study(storage=settings.storage or None), settings.output)
-
-
-def _names(storage: "RDBStorage") -> list[str]:
-    return sorted(one.study_name for one in storage.get_all_studies())
-
-
-def _load(storage: "RDBStorage", name: str) -> "Study":
-    from optuna import load_study
-
-    return load_study(study_name=name, storage=storage)
-
-
-def _study(settings: Settings) -> "Study":
-    """The study that was named; where none was, the only one."""
-    storage = _storage(settings)
-    names = _names(storage)
-    if settings.study in names:
-        return _load(storage, settings.study)
-    if not settings.study and len(names) == 1:
-        return _load(storage, names[0])
-    there = ", ".join(names) or "none yet"
-    what = f"study={settings.study}: no such study in" if settings.study else "Name one with study=NAME, of"
-    raise DataError(f"{what} {shown(_url(settings))}. There: {there}.")
-
-
 def _winners(study: "Study") -> list["FrozenTrial"]:
     found = outcomes.winners(study)
     if not found:
@@ -243,8 +209,8 @@ def _config(trial: "FrozenTrial") -> str:
 
 def _output(settings: Settings, storage: "RDBStorage") -> Path:
     """Where the files of the storage's studies are: as they recorded it, else `output`."""
-    for name in _names(storage):
-        record = outcomes.record(_load(storage, name))
+    for name in names_in(storage):
+        record = outcomes.record(load(storage, name))
         if record and record.get("output") and settings.study in ("", name):
             return Path(record["output"]).expanduser().absolute()
     return Path(settings.output).expanduser().absolute()
