@@ -55,6 +55,7 @@ class Trial:
     epochs: float | None  # passed
     curves: list[dict[str, Any]]  # rows of metrics.jsonl of its first run, finished or not
     runs: tuple[Run, ...] = ()
+    origin: str = ""  # why it was queued: the paper's setting, a starting point, a grid's; empty: sampled
 
     @property
     def run(self) -> Run | None:
@@ -125,6 +126,8 @@ class StudyData:
     marks: Mapping[str, Marks]  # by split
     left_out: tuple[LeftOut, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)  # of the Optuna study
+    scales: Mapping[str, str] = field(default_factory=dict)
+    """Parameter to log | linear | category; one that is not there is decided by its values."""
 
     @property
     def parameters(self) -> tuple[str, ...]:

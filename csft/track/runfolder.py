@@ -29,6 +29,7 @@ from csft.track.values import clean, numbers, plain, secrets
 CONFIG, MANIFEST, METRICS = "config.yaml", "manifest.json", "metrics.jsonl"
 CHAT = "chat.jsonl"
 TRUNCATION, RESULT, FAILURE, LOCK = "truncation.json", "result.json", "failure.json", ".lock"
+SAFE = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, where PyYAML was built with it
 TRACKING = "tracking.json"  # how the tracker went
 CHECKPOINT, ADAPTER = "model", "adapter"  # folders of the tuned weights
 
@@ -73,7 +74,7 @@ class RunFolder:
     @property
     def config(self) -> dict[str, Any]:
         """The settings in config.yaml."""
-        return self._mapping(CONFIG, yaml.safe_load(self._text(CONFIG)))
+        return self._mapping(CONFIG, yaml.load(self._text(CONFIG), Loader=SAFE))  # noqa: S506
 
     @property
     def manifest(self) -> dict[str, Any]:
