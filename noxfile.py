@@ -8,7 +8,7 @@ import sys
 
 import nox
 
-BENCHMARKS = ("tokenise", "scale", "training", "overhead", "loss", "exam", "gpu")
+BENCHMARKS = ("tokenise", "scale", "training", "overhead", "loss", "exam", "report", "gpu")
 
 MOST_WORKERS = 8  # each of them loads torch
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -48,6 +48,11 @@ class Mixture:
         validation: float = 0.0,
     ) -> None:
         self._pools = {name: _pool(one, mix.languages) for name, one in prepared.items()}
+        # By dataset: records read, and those set aside counted by reason, screening included.
+        self.screened: dict[str, dict[str, Any]] = {
+            name: {"read": one.read, "set_aside": {**one.rejects, **one.doubles}}
+            for name, one in prepared.items()
+        }
         self._mix, self._seed = mix, seed
         self._costs = (
             None

@@ -6,6 +6,7 @@ Only questions that one sheet has right and the other wrong (discordant ones) te
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from csft.cmb import EXAM_TYPES, SUB_EXAMS
 from csft.exam.key import Key, KeyRow, check_ids, key_rows
@@ -76,7 +77,7 @@ def compare(a: Mapping[int, str], b: Mapping[int, str], key: Key) -> Comparison:
         single=found.get("single"),
         multiple=found.get("multiple"),
         by_exam_type={name: found[name] for name in EXAM_TYPES.values() if name in found},
-        by_sub_exam=_corrected({name: found[name] for name in sub_exams}),
+        by_sub_exam=corrected({name: found[name] for name in sub_exams}),
     )
 
 
@@ -99,8 +100,36 @@ def weigh(n: int, both: int, only_a: int, only_b: int, alpha: float = ALPHA) -> 
         only_a=only_a,
         only_b=only_b,
         p=float(binomtest(only_b, discordant).pvalue) if discordant else 1.0,
-        detectable=_detectable(n, discordant, alpha),
+        detectable=detectable(n, discordant, alpha),
     )
+
+
+def detectable(n: int, discordant: float, alpha: float = ALPHA) -> float | None:
+    """Points that McNemar's test finds with the wanted power, in the normal approximation.
+
+    The difference of `n` pairs has a standard error of about √(share / n) where `share` of the questions
+    are discordant. A true difference makes at least as many discordant as it is large, so the share is
+    the observed one or the difference itself, whichever is more: that gives the second term, which
+    also answers for sheets without a discordant question.
+    """
+    reach = _reach(alpha)
+    smallest = max(reach * math.sqrt(discordant) / n, reach**2 / n)
+    return 100 * smallest if smallest <= 1 else None
+
+
+def corrected(sub_exams: Mapping[str, Difference]) -> dict[str, Difference]:
+    """Add `p_fdr` to the differences of one comparison's sub-exams, by Benjamini and Hochberg.
+
+    Sub-exams share no question, so their tests are independent, as the rule asks; and a list of changed
+    sub-exams is read to see where to look, where one false name among twenty does less harm than
+    missing most of the true ones, which is Holm's price.
+    """
+    from scipy.stats import false_discovery_control
+
+    adjusted = false_discovery_control([one.p for one in sub_exams.values()])
+    return {
+        name: replace(one, p_fdr=float(p)) for (name, one), p in zip(sub_exams.items(), adjusted, strict=True)
+    }
 
 
 def _marks(row: KeyRow, a: Mapping[int, str], b: Mapping[int, str]) -> tuple[bool, bool]:
@@ -128,31 +157,9 @@ def _interval(n: int, only_a: int, only_b: int) -> tuple[float, float]:
     return (low, high) if only_b >= only_a else (-high, -low)
 
 
-def _detectable(n: int, discordant: int, alpha: float) -> float | None:
-    """Points that McNemar's test finds with the wanted power, in the normal approximation.
-
-    The difference of `n` pairs has a standard error of about √(share / n) where `share` of the questions
-    are discordant. A true difference makes at least as many discordant as it is large, so the share is
-    the observed one or the difference itself, whichever is more: that gives the second term, which
-    also answers for sheets without a discordant question.
-    """
+@cache
+def _reach(alpha: float) -> float:
+    """Standard errors between no difference and one that shows."""
     from scipy.stats import norm
 
-    reach = float(norm.isf(alpha / 2) + norm.isf(1 - POWER))
-    smallest = max(reach * math.sqrt(discordant) / n, reach**2 / n)
-    return 100 * smallest if smallest <= 1 else None
-
-
-def _corrected(sub_exams: Mapping[str, Difference]) -> dict[str, Difference]:
-    """Add `p_fdr`, by Benjamini and Hochberg.
-
-    Sub-exams share no question, so their tests are independent, as the rule asks; and a list of changed
-    sub-exams is read to see where to look, where one false name among twenty does less harm than
-    missing most of the true ones, which is Holm's price.
-    """
-    from scipy.stats import false_discovery_control
-
-    adjusted = false_discovery_control([one.p for one in sub_exams.values()])
-    return {
-        name: replace(one, p_fdr=float(p)) for (name, one), p in zip(sub_exams.items(), adjusted, strict=True)
-    }
+    return float(norm.isf(alpha / 2) + norm.isf(1 - POWER))

@@ -15,6 +15,7 @@ class Text:
 
     paragraphs: tuple[str, ...]
     kind: str = "text"  # text | answer (the first thing read) | warning
+    numbers: tuple[tuple[str, str], ...] = ()  # (63.9 %, what it is): stand large above the paragraphs
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,14 @@ class Chart:
     says: str
 
 
-Block = Text | Points | Code | Chart | Table
+@dataclass(frozen=True)
+class Folded:
+    """A table that says in numbers what a figure shows: it opens when it is asked for."""
+
+    table: Table
+
+
+Block = Text | Points | Code | Chart | Table | Folded
 
 
 @dataclass(frozen=True)

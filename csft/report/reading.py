@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
+SCORED = ("finished", "infeasible")  # Optuna gives a pruned trial its latest score as a value
+
 
 def read(study: "Study", storage: str, output: str | Path = "outputs") -> StudyData:
     """Read a study; `storage` is its address as it may be shown, `output` where moved run folders are sought.
@@ -72,7 +74,7 @@ def _trial(trial: "FrozenTrial", home: Path, left_out: list[LeftOut]) -> Trial:
     state = outcomes.state(trial)
     folders = [_place(one, home) for one in trial.user_attrs.get(FOLDERS, ())]
     runs: list[Run] = []
-    if state in ("finished", "infeasible"):
+    if state in SCORED:
         try:
             runs = [read_run(folder) for folder in folders]
         except CsftError as error:
@@ -88,7 +90,7 @@ def _trial(trial: "FrozenTrial", home: Path, left_out: list[LeftOut]) -> Trial:
         setting=outcomes.setting(trial),
         params={key.lstrip("+"): value for key, value in params.items()},
         command=outcomes.command(trial),
-        values=tuple(trial.values or ()),
+        values=tuple(trial.values or ()) if state in SCORED else (),
         score=outcomes.latest_score(trial),
         reported=trial.intermediate_values,
         hours=summary.get("hours", spent.get("hours")),

@@ -128,7 +128,7 @@ class Made:
             f"identity-{number}", path, scores, self.base_scores,
             talk, {"all": chat.Figures(0.8, 500, 10, 8, 20.0, 25.0, 0.1, 0.1, 0.6)},
             folder.metrics(), folder.truncation,
-            [{"dataset": name, "records": 100, "tokens": 9000, "share": 0.5} for name in cost],
+            [{"dataset": name, "pool": 100, "records": 100, "tokens": 9000, "share": 0.5} for name in cost],
             {"updates": updates, "tokens": 9000, "seconds": 60.0, "tokens_per_s": 150.0,
              "first_loss": 3.0, "last_loss": 0.3},
             {"training": 60.0 * chosen["epochs"], "exam": 20.0, "base exam": 9.0},

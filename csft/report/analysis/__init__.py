@@ -17,7 +17,8 @@ SUPPORTED, CONTRADICTED, NOT_TESTED = "supported", "contradicted", "not tested"
 class Rival:
     """The winner against another model on the same questions of `split`; what is positive is in its favour.
 
-    `p` allows for the number of rivals compared on the split (Holm); `standing` is the winner's.
+    `p` is corrected by Holm in two families per split: base and paper's setting, of which every study asks,
+    and all other trials; on `select` for any trial having been able to win, too. `standing` is the winner's.
     """
 
     name: str  # trial 3 | the untrained base | the paper's setting (trial 0)
@@ -64,11 +65,16 @@ class Effect:
     p: float | None  # that all levels are alike
     span: float | None  # points from the worst to the best level
     note: str = ""
+    span_low: float | None = None  # its interval, which allows for having looked for best and worst (Scheffé)
+    span_high: float | None = None
 
 
 @dataclass(frozen=True)
 class Interaction:
-    """Whether the effect of one parameter depends on another; `p` None where it cannot be told."""
+    """Whether the effect of one parameter depends on another; `p` None where it cannot be told.
+
+    `p` allows for the number of pairs that were tested (Holm). Intervals stand in `cells` in thirds.
+    """
 
     parameters: tuple[str, str]
     p: float | None
