@@ -3,7 +3,9 @@
 A study of 200 trials has millions of lines, so they are read as tables and not one by one.
 """
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,8 @@ from csft.report.study_data import LeftOut, Marks, Trial
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    _Sheet = tuple[tuple[int, int], str, "Sheet"]  # (number, place) of the run, split, answers
 
 PLACES = {sub.key: place for place, sub in enumerate(SUB_EXAMS)}
 
@@ -43,7 +47,7 @@ class Sheet:
             raise DataError(f"{path} lacks id, correct or sub_exam of a question.")
         self.ids_Q: NDArray[np.int64] = table["id"].to_numpy()
         self.right_Q: NDArray[np.bool_] = table["correct"].to_numpy()
-        self.names: Any = table["sub_exam"]
+        self.names: Any = table["sub_exam"].dictionary_encode()  # small, as all sheets are held at once
         has_base = not table["base"].null_count and not table["key"].null_count
         same: Any = compute.equal(table["base"], table["key"]) if has_base else None
         self.base_Q: NDArray[np.bool_] | None = None if same is None else np.asarray(same)
@@ -97,24 +101,36 @@ def read(trials: Sequence[Trial]) -> tuple[list[Trial], dict[str, Marks], list[L
     """The marks of every run, by split; a trial whose answers cannot be used loses its runs and is named."""
     matrices: dict[str, _Rows] = {}
     kept, left_out = [], []
-    for trial in trials:
-        try:
-            sheets = list(_sheets(trial))
-            for _, split, sheet in sheets:
-                if split not in matrices:
-                    matrices[split] = _Rows(split, sheet)
-                if not matrices[split].fits(sheet):
-                    raise DataError(f"its answers on {split} are to other questions than the others'.")
-            for key, split, sheet in sheets:
-                matrices[split].add(key, sheet)
-        except DataError as error:
-            left_out.append(LeftOut(trial.number, trial.setting, str(error)))
-            trial = replace(trial, runs=())  # noqa: PLW2901
-        kept.append(trial)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # parsing lets go of the interpreter's lock
+        for trial, read_ in zip(trials, pool.map(_sheets, trials), strict=True):
+            try:
+                _add(matrices, read_)
+                kept.append(trial)
+            except DataError as error:
+                left_out.append(LeftOut(trial.number, trial.setting, str(error)))
+                kept.append(replace(trial, runs=()))
     return kept, {split: rows.done() for split, rows in matrices.items()}, left_out
 
 
-def _sheets(trial: Trial) -> Iterable[tuple[tuple[int, int], str, Sheet]]:
-    for place, run in enumerate(trial.runs):
-        for split in run.result.scores:
-            yield (trial.number, place), split, Sheet(run.folder / f"predictions-{split}.jsonl")
+def _sheets(trial: Trial) -> "list[_Sheet] | DataError":
+    try:
+        return [
+            ((trial.number, place), split, Sheet(run.folder / f"predictions-{split}.jsonl"))
+            for place, run in enumerate(trial.runs)
+            for split in run.result.scores
+        ]
+    except DataError as error:
+        return error
+
+
+def _add(matrices: dict[str, _Rows], sheets: "list[_Sheet] | DataError") -> None:
+    """All sheets of a trial, or none of them."""
+    if isinstance(sheets, DataError):
+        raise sheets
+    for _, split, sheet in sheets:
+        if split not in matrices:
+            matrices[split] = _Rows(split, sheet)
+        if not matrices[split].fits(sheet):
+            raise DataError(f"its answers on {split} are to other questions than the others'.")
+    for key, split, sheet in sheets:
+        matrices[split].add(key, sheet)

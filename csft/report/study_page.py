@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -91,11 +92,21 @@ def _sections(
     yield "cost", "Score against cost", of.take("figure cost", "table cost"), _no_hours
     talk = of.take("figure conversation", "table conversation")
     yield "conversation", "Conversation against exams", talk, _no_dialogues
-    yield "table2", "Beside the published table", of.take("table table2"), _no_test
+    yield "table2", "Beside the published table", _warned(of.take("table table2")), _no_test
     of.take("table claims")  # a file of its own; here the sentences stand
     yield "claims", "The paper's claims", _claims(found), _no_claims
     origin = [Text((_selection(data),)), *of.take("table provenance", "table datasets", "table left-out")]
     yield "provenance", "Where this comes from", origin, _no_trials
+
+
+def _warned(blocks: Sequence[Block]) -> list[Block]:
+    """Tables whose notes have to be read first: they stand before them, as warnings."""
+    shown: list[Block] = []
+    for block in blocks:
+        notes = block.notes if isinstance(block, Table) else ()
+        shown += [Text(notes, "warning")] if notes else []
+        shown.append(replace(block, notes=()) if isinstance(block, Table) else block)
+    return shown
 
 
 def _answer(data: StudyData, found: Analysis, of: Material) -> list[Block]:

@@ -20,7 +20,7 @@ from csft.study.attributes import FOLDERS, SPENT, STOPPED, WORKER
 from csft.track import RunFolder
 
 pytestmark = pytest.mark.slow
-KILLS = 10
+KILLS = 5
 SPACE = ("cutoff=48,64", "lr=1e-3,2e-3", "train.checkpoint_minutes=0")
 PATIENCE_S = 240
 
@@ -64,7 +64,7 @@ def until(happens, process: "subprocess.Popen[str]"):
     return None
 
 
-def test_workers_killed_ten_times_at_random(whole, tmp_path, cache):
+def test_workers_killed_again_and_again_at_random(whole, tmp_path, cache):
     chosen, kills = random.Random(11), 0
     process = begin("killed", tmp_path, cache, "study.workers=2", "study.retries=20")
     while kills < KILLS:
