@@ -88,7 +88,9 @@ class TrialResult:
         flat: dict[str, float] = {}
         for prefix, group in (("", self.scores), ("base/", self.base)):
             for split, scores in group.items():
-                totals = {"total": scores.total, "macro": scores.macro, "unparsed": scores.unparsed}
+                total = scores.figures["total"]
+                totals = {"total": scores.total, "low": total.low, "high": total.high}
+                totals |= {"macro": scores.macro, "unparsed": scores.unparsed}
                 named = exam_summary(
                     split, totals, scores.by_exam_type, scores.by_sub_exam if not prefix else {}
                 )

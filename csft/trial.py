@@ -106,7 +106,6 @@ def _run_in_folder(job: Job) -> TrialResult:
         start = job.ranks.agree(_rewind(job, folder, rungs))
         folder.write_config(asdict(config))
         folder.write_manifest(_manifest(job))
-        tags = [config.mix.name, f"cutoff {config.cutoff}", config.tune.method]
         try:
             say(f"csft trial {job.name}, study {config.study.name}")
             tracker.start(
@@ -115,7 +114,7 @@ def _run_in_folder(job: Job) -> TrialResult:
                 study=config.study.name,
                 name=job.name,
                 identity=job.identity.hash,
-                tags=tags,
+                tags=track.tags(asdict(config)),
             )
             with stoppable(lambda: job.place):
                 result = _work(job, folder, tracker, start, rungs)
@@ -200,6 +199,7 @@ def _work(
         net, tokenizer = weights.load(job)
     with job.timed("data"):
         mixture = feeding.mixture(job, tokenizer)
+    folder.write_manifest({**_manifest(job), "screened": mixture.screened})
     folder.write_truncation({name: cost.as_dict() for name, cost in mixture.rows.truncation.items()})
     batches = feeding.batches(job, net, tokenizer, mixture)
     summary.show_mix(mixture, config, batches.epoch(0))

@@ -119,7 +119,7 @@ def test_a_person_reads_what_happened(main_job: Done) -> None:
         "dialogues held out of training",
         "conversation loss",
         "run folder",
-        "wandb sync",
+        "csft.track sync",
         "next",
     ):
         assert words in main_job.out

@@ -1,6 +1,7 @@
 """Tracking: the run folder, which is the truth, and the trackers fed from it."""
 
 from csft.track.choice import new_tracker
+from csft.track.ending import tags
 from csft.track.environment import environment
 from csft.track.find import find, find_finished
 from csft.track.runfolder import RunFolder
@@ -19,4 +20,5 @@ __all__ = [
     "find",
     "find_finished",
     "new_tracker",
+    "tags",
 ]

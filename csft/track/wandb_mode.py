@@ -2,11 +2,11 @@
 
 import os
 import shlex
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from csft.errors import SettingError
+from csft.track.runfolder import RunFolder
 from csft.track.values import netrc_passwords
 
 MODES = ("auto", "online", "offline", "disabled")
@@ -53,6 +53,7 @@ def has_key(wandb: Any) -> bool:
     return bool(hosts & passwords.keys() or "default" in passwords)
 
 
-def sync_command(segments: Path, run_id: str) -> str:
-    """Give the command that uploads a run kept offline under the folder `segments`."""
-    return f"wandb sync {shlex.quote(str(segments))}/offline-run-*-{run_id}"
+def sync_command(folder: RunFolder) -> str:
+    """Give the command that uploads the study of a run folder, whatever W&B has of it."""
+    study = folder.path.absolute().parent
+    return f"python -m csft.track sync {shlex.join([f'study={study.name}', f'output={study.parent}'])}"

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from csft.console import say
+from csft.track.ending import FAILED, PRUNED, Ending, ending
 from csft.track.runfolder import RunFolder
 from csft.track.tracker import State
-from csft.track.values import clean, flatten, plain
-from csft.track.wandb_feeder import Feeder, Trial, give_up
+from csft.track.wandb_feeder import Feeder, give_up
 from csft.track.wandb_mode import check_mode, choose_mode, sync_command
+from csft.track.wandb_open import RUN_ID_LENGTH, Trial, shown_config
 
 PATIENCE_S = 30  # for a server to answer at the start, and again for the last rows at the end
-RUN_ID_LENGTH = 16  # hexadecimal digits of the identity
 
 
 class WandbTracker:
@@ -45,7 +45,7 @@ class WandbTracker:
         self._feeder = None
         trial = Trial(
             folder=folder,
-            config=clean(flatten(plain(config))),
+            config=shown_config(config),
             study=study,
             name=name,
             run_id=identity[:RUN_ID_LENGTH],
@@ -79,11 +79,13 @@ class WandbTracker:
 
     def abandon(self, reason: str) -> None:
         """Close the run as failed."""
-        self._close("failure", reason)
+        folder = self._feeder.trial.folder if self._feeder else None
+        told = ending(folder, finished=False) if folder and folder.failure() else Ending(FAILED, reason)
+        self._close("ending", told)
 
     def prune(self, reason: str) -> None:
-        """Close the run as finished, with the reason in its summary under `pruned`."""
-        self._close("pruned", reason)
+        """Close the run as finished; its summary says that it was given up, and why."""
+        self._close("ending", Ending(PRUNED, reason))
 
     def _close(self, kind: str, value: Any) -> None:
         if self._feeder is None:
@@ -101,4 +103,4 @@ def _announcement(trial: Trial, mode: str, reason: str) -> str:
         return f"W&B: off ({reason})"
     if mode == "online":
         return f"W&B: online, project {trial.project}, run {trial.run_id} ({reason})"
-    return f"W&B: offline ({reason}); upload with: {sync_command(trial.segments, trial.run_id)}"
+    return f"W&B: offline ({reason}); upload with: {sync_command(trial.folder)}"

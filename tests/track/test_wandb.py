@@ -1,134 +1,93 @@
-"""Real W&B runs: kept offline and read back with W&B's own reader, killed, refused and hung."""
+"""Real W&B runs, kept offline and read back with W&B's own reader."""
 
-import contextlib
 import json
-import os
-import shutil
-import signal
-import socket
-import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import pytest
+from track.runs import (
+    CONFIG,
+    IDENTITY,
+    RESULT,
+    finished,
+    history,
+    log,
+    records,
+    segments,
+    start,
+    summary,
+    table,
+)
 
 from csft.errors import SettingError
-from csft.track import NoTracker, RunFolder, WandbTracker, exam_summary, new_tracker
-from csft.track.wandb_feeder import Feed
+from csft.track import NoTracker, RunFolder, WandbTracker, new_tracker
 from csft.track.wandb_mode import choose_mode
 
 FAKE_KEY = "0123456789abcdef0123456789abcdef01234567"
-IDENTITY = "0a1b2c3d4e5f6071" + "8" * 48
-CONFIG = {
-    "lr": 2e-5,
-    "mix": {"name": "full", "datasets": {"cmb": 1.0, "nlpec": 0.5}},
-    "tune": {"method": "lora"},
-}
-SUB_EXAM = {"split": "test", "key": "physician/licensed_physician", "chinese": "执业医师", "n": 400}
-ROWS = [{**SUB_EXAM, "score": 62.5, "low": 57.6, "high": 67.1, "base": 25.0}]
-RESULT = {
-    "summary": exam_summary(
-        "test", {"total": 61.0}, {"physician": 62.5}, {"physician/licensed_physician": 62.5}
-    ),
-    "sub_exams": ROWS,
-}
 
 
-@pytest.fixture(autouse=True)
-def no_key(monkeypatch, tmp_path):
-    """Start without a key, whatever the developer's machine has."""
-    for name in [name for name in os.environ if name.startswith("WANDB_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
-    monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "config"))
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return RunFolder.open(tmp_path / "study" / "trial")
-
-
-def start(tracker, folder, config=CONFIG):
-    tracker.start(
-        folder, config, study="paper", name="trial", identity=IDENTITY, tags=["full", "512", "lora"]
-    )
-
-
-def log(tracker, folder, step, **values):
-    folder.log(step, values)
-    tracker.log(step, values)
-
-
-def segments(folder):
-    return sorted((folder.path / "wandb").glob("*run-*-*"))
-
-
-def records(folder):
-    (segment,) = segments(folder)
-    done = subprocess.run(
-        [*wandb_command(), "leet", "inspect", "--json", segment], capture_output=True, text=True, check=True
-    )
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def history(folder):
-    rows = [r["history"]["item"] for r in records(folder) if r["type"] == "history"]
-    return [{k: v for k, v in row.items() if not k.startswith("_")} for row in rows]
-
-
-def summary(folder):
-    (segment,) = segments(folder)
-    command = [*wandb_command(), "leet", "inspect", "--json", "--summary", segment]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-
-
-def wandb_command():
-    beside = Path(sys.executable).with_name("wandb")
-    return [str(beside)] if beside.exists() else [shutil.which("wandb")]
-
-
-def test_an_offline_run_holds_names_config_curves_scores_and_the_table(folder, capsys):
+def test_an_offline_run_holds_names_config_curves_scores_tables_and_artifacts(folder, capsys):
     tracker = new_tracker("wandb", project="csft-test")
     start(tracker, folder)
     for step in range(5):
         log(tracker, folder, step, loss=1 / (step + 1))
     log(tracker, folder, 4, **{"cmb/select/total": 50.0})  # a second row of the same step
+    finished(folder.path, steps=0, predictions=1203)
     tracker.finish(RESULT)
 
     (line,) = capsys.readouterr().out.splitlines()
-    assert "offline (no key is set)" in line and "wandb sync " in line
-    assert list(Path().glob(line.split("wandb sync ")[1].lstrip("/"))) or Path(tracker.state.place).is_dir()
+    output, study = folder.path.parents[1], folder.path.parent.name
+    assert line.startswith("W&B: offline (no key is set)")
+    assert line.endswith(f"python -m csft.track sync study={study} output={output}")
     seen = summary(folder)
     assert (seen["run_id"], seen["name"], seen["project"]) == (IDENTITY[:16], "trial", "csft-test")
-    assert (
-        seen["state"] == "finished"
-        and seen["exit_code"] == 0
-        and sorted(seen["tags"]) == ["512", "full", "lora"]
+    assert (seen["state"], seen["exit_code"], sorted(seen["tags"])) == (
+        "finished",
+        0,
+        ["512", "full", "lora"],
     )
     assert seen["config"]["mix.datasets.cmb"] == 1 and seen["config"]["tune.method"] == "lora"
-    assert seen["summary"]["cmb/test/physician/licensed_physician"] == 62.5
-    assert seen["summary"]["cmb/test/total"] == 61 and seen["summary"]["cmb/select/total"] == 50
-    run = next(r["run"] for r in records(folder) if r["type"] == "run")
+    figures = seen["summary"]
+    assert figures["cmb/test/physician/licensed_physician"] == 62.5 and figures["state"] == "finished"
+    assert [figures[f"cmb/test/{end}"] for end in ("total", "low", "high")] == [61, 58, 64]
+    assert (figures["predictions/test_rows"], figures["predictions/test_of"]) == (500, 1203)
+    *curve, rung, end = history(folder)
+    assert [(row["step"], row["loss"]) for row in curve] == [(s, 1 / (s + 1)) for s in range(5)]
+    assert rung == {"step": 4, "cmb/select/total": 50}
+    assert end["step"] == 4 and end["cmb/select/total"] == 51 and end["cmb/test/low"] == 58
+    shown = table(folder, "cmb/test/sub_exams")
+    assert shown == [["physician", "licensed physician", "执业医师", 400, 62.5, 57.6, 67.1, 25.0]]
+    some = table(folder, "predictions/test")
+    assert (len(some), some[0][0], some[-1][0]) == (500, 0, 1200)
+    assert some[1] == [2, "physician/licensed_physician", "A", "B", "A", False, "答案2"]
+    assert table(folder, "mix") == [["cmb", 50, 10, 900, 1.0]] and table(folder, "truncation") == [
+        ["cmb", 3, 1]
+    ]
+    found = records(folder)
+    run = next(r["run"] for r in found if r["type"] == "run")
     assert run["run_group"] == "paper" and run["job_type"] == "trial"
-    rows = history(folder)
-    assert [(r["step"], r["loss"]) for r in rows[:5]] == [(s, 1 / (s + 1)) for s in range(5)]
-    table = json.loads(next(Path(tracker.state.place).rglob("*.table.json")).read_text(encoding="utf-8"))
-    assert table["data"] == [["physician", "licensed physician", "执业医师", 400, 62.5, 57.6, 67.1, 25.0]]
+    logged = {r["artifact"]["name"]: r["artifact"]["manifest"] for r in found if r["type"] == "artifact"}
+    weights = logged[f"weights-{IDENTITY[:16]}"]["contents"]
+    assert [one["ref"] for one in weights] == [(folder.path / "adapter/adapter_model.safetensors").as_uri()]
+    record = {one["path"]: one.get("local_path") for one in logged[f"trial-{IDENTITY[:16]}"]["contents"]}
+    assert record.keys() >= {"config.yaml", "manifest.json", "result.json", "truncation.json"}
+    assert record["result.json"] == str(folder.path / "result.json"), "not a copy in the home folder"
     assert tracker.state.mode == "offline" and tracker.state.down is None
     assert Path(tracker.state.place) == segments(folder)[0]
 
 
-def test_the_announced_upload_command_names_the_segment(folder, capsys):
+def test_nothing_is_staged_outside_the_run_folder_and_the_machine_is_measured(folder, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     tracker = WandbTracker()
     start(tracker, folder)
-    tracker.finish({})
-    command = capsys.readouterr().out.split("upload with: ")[1].strip()
-    listed = subprocess.run(
-        ["bash", "-c", command.replace("wandb sync", "ls -d")], capture_output=True, text=True, check=True
-    )
-    assert listed.stdout.split() == [str(segments(folder)[0])]
+    while not any(r["type"] == "stats" for r in (records(folder) if segments(folder) else [])):
+        time.sleep(0.2)
+    finished(folder.path)
+    tracker.finish(RESULT)
+    assert not (tmp_path / "home").exists() and list(segments(folder)[0].glob("staged/artifacts/staging/*"))
+    (stats, *_) = [r["stats"]["item"] for r in records(folder) if r["type"] == "stats"]
+    assert "cpu" in json.dumps(stats) and "memory" in json.dumps(stats)
 
 
 def test_a_continued_trial_is_one_whole_run(folder):
@@ -152,7 +111,8 @@ def test_a_failed_trial_is_shown_as_failed(folder):
     start(tracker, folder)
     tracker.abandon("the loss is not finite at step 3")
     seen = summary(folder)
-    assert seen["exit_code"] == 1 and "not finite" in seen["summary"]["failure"]
+    assert seen["exit_code"] == 1 and seen["summary"]["state"] == "failed"
+    assert "not finite" in seen["summary"]["reason"]
 
 
 def test_a_trial_that_was_given_up_is_no_failure(folder):
@@ -160,7 +120,8 @@ def test_a_trial_that_was_given_up_is_no_failure(folder):
     start(tracker, folder)
     tracker.prune("Given up after epoch 1: 20.3 % on select.")
     seen = summary(folder)
-    assert seen["exit_code"] == 0 and "epoch 1" in seen["summary"]["pruned"]
+    assert seen["exit_code"] == 0 and seen["summary"]["state"] == "pruned"
+    assert "epoch 1" in seen["summary"]["reason"]
 
 
 def test_one_tracker_shows_trial_after_trial(tmp_path):
@@ -172,160 +133,6 @@ def test_one_tracker_shows_trial_after_trial(tmp_path):
         tracker.finish({"summary": {"name": name}})
         assert summary(folder)["summary"]["name"] == name
         assert len(history(folder)) == 1
-
-
-LOGGER = """
-import sys, time
-from csft.track import RunFolder, WandbTracker
-folder, tracker = RunFolder.open(sys.argv[1]), WandbTracker()
-tracker.start(folder, {}, study="s", name="t", identity="0a1b2c3d4e5f60718", tags=[])
-for step in range(10**6):
-    folder.log(step, {"loss": 1.0}); tracker.log(step, {"loss": 1.0})
-    time.sleep(0.05)
-"""
-
-
-@pytest.mark.slow
-def test_a_killed_process_loses_at_most_a_second(folder):
-    process = subprocess.Popen([sys.executable, "-c", LOGGER, str(folder.path)], stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not segments(folder) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(2.5)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    written = len(folder.metrics())
-    time.sleep(1.0)  # W&B's own process notices and flushes or not: what counts is what is there
-    assert written > 30
-    assert len(history(folder)) >= written - 20 - 2  # a second is 20 rows
-
-
-@pytest.fixture
-def silent_port():
-    """A server that accepts and never answers."""
-    server = socket.create_server(("127.0.0.1", 0))
-    kept = []
-
-    def accept():
-        with contextlib.suppress(OSError):
-            while True:
-                kept.append(server.accept())
-
-    threading.Thread(target=accept, daemon=True).start()
-    yield server.getsockname()[1]
-    server.close()
-
-
-TRIAL = """
-import json, sys, time
-from csft.track import RunFolder, WandbTracker
-folder, tracker = RunFolder.open(sys.argv[1]), WandbTracker(mode="online", patience_s=3)
-began = time.monotonic()
-tracker.start(folder, {"a": 1}, study="s", name="t", identity="0a1b2c3d4e5f60718", tags=[])
-for step in range(50):
-    folder.log(step, {"loss": 1.0}); tracker.log(step, {"loss": 1.0})
-trained = time.monotonic() - began
-tracker.finish({"summary": {"cmb/test/total": 61.0}})
-folder.finish({"tracker": tracker.state.as_dict()})
-print(json.dumps({"trained": trained, "all": time.monotonic() - began}))
-"""
-
-
-def run_online(folder, port):
-    env = os.environ | {"WANDB_BASE_URL": f"http://127.0.0.1:{port}", "WANDB_API_KEY": FAKE_KEY}
-    return subprocess.run(
-        [sys.executable, "-c", TRIAL, str(folder.path)],
-        capture_output=True,
-        text=True,
-        env=env,
-        timeout=120,
-        check=True,
-    )
-
-
-def check_went_on_without(folder, done):
-    *said, timing = done.stdout.splitlines()
-    assert [line for line in said if "W&B is not available" in line] == said[1:], "said once"
-    assert json.loads(timing)["trained"] < 2.5 and json.loads(timing)["all"] < 12
-    result = folder.result()["tracker"]
-    assert result["down"] and result["mode"] == "offline"
-    assert len(history(folder)) == 50 and summary(folder)["summary"]["cmb/test/total"] == 61
-
-
-@pytest.mark.slow
-def test_a_server_that_refuses_does_not_stop_a_trial_and_the_run_is_kept(folder):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]  # closed again below: nobody listens
-    done = run_online(folder, port)
-    check_went_on_without(folder, done)
-    assert done.stderr == ""
-    files = [path for path in folder.path.rglob("*") if path.is_file()]
-    assert files and not [path for path in files if FAKE_KEY.encode() in path.read_bytes()]
-
-
-@pytest.mark.slow
-def test_a_server_that_never_answers_does_not_slow_a_trial(folder, silent_port):
-    check_went_on_without(folder, run_online(folder, silent_port))
-
-
-@pytest.fixture
-def backend(shared):
-    """A server that answers W&B's requests and keeps nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    command = [sys.executable, str(shared / "probes" / "wandb_stub.py"), str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            break
-        time.sleep(0.1)
-    yield process, port
-    process.kill()
-    process.wait()
-
-
-@pytest.mark.slow
-def test_an_online_run_reaches_its_server(folder, backend):
-    done = run_online(folder, backend[1])
-    assert "W&B: online, project csft, run 0a1b2c3d4e5f6071" in done.stdout and done.stderr == ""
-    state = folder.result()["tracker"]
-    assert state["mode"] == "online" and state["down"] is None and "0a1b2c3d4e5f6071" in state["address"]
-    assert not [
-        path for path in folder.path.rglob("*") if path.is_file() and FAKE_KEY.encode() in path.read_bytes()
-    ]
-
-
-@pytest.mark.slow
-def test_a_server_that_dies_in_mid_run_leaves_a_run_to_upload(folder, backend):
-    process, port = backend
-    code = TRIAL.replace("trained =", "time.sleep(2); __import__('os').kill(int(sys.argv[2]), 9); trained =")
-    env = os.environ | {"WANDB_BASE_URL": f"http://127.0.0.1:{port}", "WANDB_API_KEY": FAKE_KEY}
-    command = [sys.executable, "-c", code, str(folder.path), str(process.pid)]
-    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=120, check=True)
-    state = folder.result()["tracker"]
-    assert state["mode"] == "online" and state["down"]
-    assert f"upload what is missing with: wandb sync {state['place']}" in done.stdout
-    assert len(history(folder)) == 50
-
-
-def test_rows_a_server_has_are_not_sent_again():
-    class Run:
-        step = 2
-
-        def __init__(self):
-            self.rows = []
-
-        def define_metric(self, *names, **options):
-            pass
-
-        def log(self, row):
-            self.rows.append(row)
-
-    feed = Feed(Run())
-    for step in range(4):
-        feed.row({"step": step})
-    assert feed.run.rows == [{"step": 2}, {"step": 3}]
 
 
 def test_no_key_is_in_the_files_of_an_offline_run(folder, monkeypatch):
