@@ -25,7 +25,8 @@ def tests(session: nox.Session) -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     # In the order of tests/conftest.py, which lets the files that take long start first.
     shared = ("-n", str(min(cores, MOST_WORKERS)), "--dist", "loadfile", "--no-loadscope-reorder")
-    session.run(sys.executable, "-m", "pytest", "--ignore=tests/bench", *shared, *session.posargs)
+    told = "--durations=30"  # what takes longest, so that it is seen when it grows
+    session.run(sys.executable, "-m", "pytest", "--ignore=tests/bench", *shared, told, *session.posargs)
 
 
 @nox.session

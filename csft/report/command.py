@@ -1,6 +1,7 @@
 """What `python -m csft.report` does: read a study, analyse it, write the report offline and at W&B."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from csft.study.storage import shown
 
 if TYPE_CHECKING:
     from csft.report.analysis import Analysis
+    from csft.report.stills import Browser
 
 HTML = "report.html"
 
@@ -37,18 +39,21 @@ class Settings:
 def report(settings: Settings) -> None:
     """Write the report of a study, and save it at W&B where that is wanted."""
     data = read(settings)
-    found = analysed(data)
     folder = folder_of(settings, data.name)
-    page = write(data, found, folder)
-    if settings.stills == "yes":
-        _stills(page, folder)
+    with _stills(settings) as browser:  # it opens while the study is analysed
+        found = analysed(data)
+        page = write(data, found, folder)
+        if browser:
+            _draw(browser, page, folder)
     _save_at_wandb(data, found, settings)
 
 
 def read(settings: Settings) -> StudyData:
     """The study that was named. What the report leaves out is said trial by trial."""
     study = finding.named(settings)
-    data = reading.read(study, shown(finding.address(settings)), settings.output)
+    # As a user says it: a report is passed on, and where its maker's folders lie is nobody's business.
+    storage = shown(finding.address(settings)) if settings.storage else f"{settings.output}/studies.db"
+    data = reading.read(study, storage, settings.output)
     for one in data.left_out:
         say(f"left out     {'' if one.trial is None else f'trial {one.trial}, '}{one.what}: {one.why}")
     return data
@@ -86,8 +91,9 @@ def compare(names: Sequence[str], settings: Settings) -> None:
     folder = folder_of(settings, "comparison")
     html.write(made, folder / HTML)
     say(f"\ncomparison   {folder / HTML}")
-    if settings.stills == "yes":
-        _stills(made, folder)
+    with _stills(settings) as browser:
+        if browser:
+            _draw(browser, made, folder)
 
 
 def folder_of(settings: Settings, name: str) -> Path:
@@ -97,10 +103,15 @@ def folder_of(settings: Settings, name: str) -> Path:
     return Path(settings.output).expanduser() / name / "report"
 
 
-def _stills(page: Page, folder: Path) -> None:
+def _stills(settings: Settings) -> "AbstractContextManager[Browser | None]":
+    """What draws PNG and SVG files, if they are wanted."""
     from csft.report import stills
 
-    if drawn := stills.write(page, folder / "figures"):
+    return stills.opening() if settings.stills == "yes" else nullcontext()
+
+
+def _draw(browser: "Browser", page: Page, folder: Path) -> None:
+    if drawn := browser.write(page, folder / "figures"):
         say(f"figures      {folder / 'figures'} ({len(drawn)} files, PNG and SVG)")
 
 

@@ -3,9 +3,11 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from csft.console import say
@@ -24,23 +26,55 @@ MISSING = "no PNG and SVG files: Chromium or Chrome draws them, and none is inst
 
 def write(page: Page, folder: Path) -> list[Path]:
     """Write `<figure>.png` and `<figure>.svg`, each whole; without a browser none, which is said."""
-    charts = list(_charts(page))
-    if not charts:
-        return []
-    browser = installed()
-    if browser is None:
-        say(f"figures      {MISSING}")
-        return []
-    from choreographer import errors
+    with opening() as browser:
+        return browser.write(page, folder)
 
-    broken = (errors.BrowserFailedError, errors.BrowserClosedError, errors.BrowserDepsError, TimeoutError)
-    try:
+
+class Browser:
+    """A browser that opens at once, beside other work, and draws one page when it is asked to."""
+
+    def __init__(self) -> None:
+        self._asked: SimpleQueue[tuple[list[Chart], Path]] = SimpleQueue()
+        self._path = installed()
         # In a thread: who calls may have an event loop of their own, as notebooks do.
-        with ThreadPoolExecutor(1) as aside:
-            return aside.submit(asyncio.run, _written(charts, folder, browser)).result()
-    except broken as error:
-        say(f"figures      no PNG and SVG files: {browser} does not run here ({type(error).__name__})")
-        return []
+        self._aside = ThreadPoolExecutor(1)
+        self._drawn = self._aside.submit(asyncio.run, self._draw(self._path)) if self._path else None
+
+    def write(self, page: Page, folder: Path) -> list[Path]:
+        """As `csft.report.stills.write`."""
+        charts = list(_charts(page))
+        if self._drawn is None:
+            if charts:
+                say(f"figures      {MISSING}")
+            return []
+        from choreographer import errors
+
+        broken = (errors.BrowserFailedError, errors.BrowserClosedError, errors.BrowserDepsError, TimeoutError)
+        self._asked.put((charts, folder))
+        try:
+            return self._drawn.result()
+        except broken as error:
+            say(f"figures      no PNG and SVG files: {self._path} does not run here ({type(error).__name__})")
+            return []
+
+    def close(self) -> None:
+        """Close it, also where nothing was asked for."""
+        self._asked.put(([], Path()))
+        self._aside.shutdown()
+
+    async def _draw(self, path: str) -> list[Path]:
+        from kaleido import Kaleido
+
+        # MathJax would be fetched from the network, and nothing here needs it.
+        async with Kaleido(n=min(TABS, os.cpu_count() or 1), mathjax=False, path=path) as drawing:
+            charts, folder = await asyncio.to_thread(self._asked.get)
+            tasks = [_drawn(drawing, chart, folder, form) for chart in charts for form in FORMATS]
+            return list(await asyncio.gather(*tasks))
+
+
+def opening() -> "closing[Browser]":
+    """A browser for a `with`."""
+    return closing(Browser())
 
 
 def installed() -> str | None:
@@ -51,16 +85,6 @@ def installed() -> str | None:
 def _charts(page: Page) -> Iterator[Chart]:
     for section in page.sections:
         yield from (block for block in section.blocks if isinstance(block, Chart))
-
-
-async def _written(charts: Sequence[Chart], folder: Path, browser: str) -> list[Path]:
-    from kaleido import Kaleido
-
-    tabs = min(TABS, os.cpu_count() or 1)
-    # MathJax would be fetched from the network, and nothing here needs it.
-    async with Kaleido(n=tabs, mathjax=False, path=browser) as drawing:
-        tasks = [_drawn(drawing, chart, folder, form) for chart in charts for form in FORMATS]
-        return list(await asyncio.gather(*tasks))
 
 
 async def _drawn(drawing: "Kaleido", chart: Chart, folder: Path, form: str) -> Path:

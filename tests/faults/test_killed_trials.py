@@ -103,7 +103,7 @@ def wait_for(row: int, begin: Start, study: str, process: "subprocess.Popen[str]
 def test_killed_at_random_again_and_again(begin: Start, whole: dict[str, Any]) -> None:
     rng = random.Random(0)
     updates, at = whole["counts"][0], 0
-    for _ in range(3):
+    for _ in range(2):
         at = rng.randint(at + 1, max(at + 1, updates - 3))
         process = begin("killed")
         wait_for(at, begin, "killed", process)

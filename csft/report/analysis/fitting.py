@@ -146,7 +146,7 @@ def needed(axes: Sequence[Axis]) -> int:
 
 
 def _least_squares(score_N: "Array", design_NK: "Array") -> Any:
-    from statsmodels.api import OLS
+    from statsmodels.regression.linear_model import OLS
 
     with warnings.catch_warnings():  # of columns that say the same: `told` sees to that
         warnings.simplefilter("ignore")
