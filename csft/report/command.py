@@ -119,6 +119,7 @@ def _save_at_wandb(data: StudyData, found: "Analysis", settings: Settings) -> No
     if settings.tracker == "none":
         return
     import wandb
+
     from csft.report import wandb_report
     from csft.track.wandb_mode import has_key
 
