@@ -40,7 +40,8 @@ def leet(folder: Path, *options: str) -> str:
     (segment,) = (folder / "wandb").glob("offline-run-*")
     wandb = Path(sys.executable).with_name("wandb")
     command = [str(wandb), "leet", "inspect", "--json", *options, str(segment)]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    read = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, cwd=folder)
+    return read.stdout
 
 
 @pytest.mark.slow

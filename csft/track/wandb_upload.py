@@ -42,6 +42,7 @@ def upload(segments: Sequence[Path], address: str, folder: Path) -> dict[Path, s
             stdout=out,
             stderr=subprocess.STDOUT,
             env=_environment(),
+            cwd=folder,  # it leaves a log where it is started
             start_new_session=True,  # Ctrl-C is for this process, which ends the other
         )
         service: list[int] = []
