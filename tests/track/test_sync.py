@@ -127,7 +127,9 @@ def test_what_a_trial_has_sent_and_what_somebody_uploaded_become_whole_runs(tmp_
         tracker.abandon("stopped")
     (segment,) = segments(uploaded)
     env = {**online.environment(), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-    subprocess.run([*wandb_command(), "sync", segment], env=env, capture_output=True, check=True, cwd=tmp_path)
+    subprocess.run(
+        [*wandb_command(), "sync", segment], env=env, capture_output=True, check=True, cwd=tmp_path
+    )
     assert [len(run.history) for run in online.runs.values()] == [1, 1]
     for folder, name in ((partly, "done"), (uploaded, "failed")):
         folder.rewind()
