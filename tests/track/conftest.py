@@ -1,6 +1,7 @@
 """What tests of tracking share."""
 
 import os
+import sys
 
 import pytest
 from track.backend import Backend
@@ -8,6 +9,13 @@ from track.backend import Backend
 from csft.track import RunFolder
 
 SERVICE = "WANDB_SERVICE"  # W&B's own, of the process it has started
+
+
+@pytest.fixture(autouse=True, scope="module")
+def fresh():
+    """Forget the server and key that tests of another folder gave W&B in this process."""
+    if wandb := sys.modules.get("wandb"):
+        wandb.teardown()
 
 
 @pytest.fixture(autouse=True)

@@ -36,7 +36,8 @@ def test_an_offline_run_holds_names_config_curves_scores_tables_and_artifacts(fo
     finished(folder.path, steps=0, predictions=1203)
     tracker.finish(RESULT)
 
-    (line,) = capsys.readouterr().out.splitlines()
+    line, *more = capsys.readouterr().out.splitlines()
+    assert not more
     output, study = folder.path.parents[1], folder.path.parent.name
     assert line.startswith("W&B: offline (no key is set)")
     assert line.endswith(f"python -m csft.track sync study={study} output={output}")
