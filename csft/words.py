@@ -6,6 +6,7 @@ type. A name that Python keeps to itself ends in an underscore there: `from=x` s
 
 import argparse
 import dataclasses
+import signal
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -52,13 +53,20 @@ def named(
     return commands[given.command], given.settings
 
 
-def status(run: Callable[[], object]) -> int:
-    """Run and give the exit status: 1 where csft stops by design, with the message alone."""
+def status(run: Callable[[], object], stopped: str = "") -> int:
+    """Run and give the exit status: 1 where csft stops by design, with the message alone.
+
+    After Ctrl-C it is that of a process ended by the signal; `stopped` is said then.
+    """
     try:
         run()
     except CsftError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        if stopped:
+            print(stopped, file=sys.stderr)
+        return 128 + signal.SIGINT
     return 0
 
 

@@ -1,6 +1,5 @@
 """`python -m csft.exam take|score|compare …`: CMB without a trial."""
 
-import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -65,11 +64,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"take": take, "score": s
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 1 when csft stops by design, with the message alone."""
     run, words = named("python -m csft.exam", COMMANDS, SETTINGS, arguments)
-    try:
-        return status(lambda: run(words))
-    except KeyboardInterrupt:
-        print("Stopped. With the same words an exam goes on where it was.", file=sys.stderr)
-        return 128 + signal.SIGINT
+    return status(lambda: run(words), "Stopped. With the same words an exam goes on where it was.")
 
 
 if __name__ == "__main__":

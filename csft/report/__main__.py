@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import signal
 import sys
 from collections.abc import Sequence
 
@@ -38,10 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     parser.add_argument("--watch", action="store_true", help="write the report anew while the study runs")
     given = parser.parse_args(arguments)
-    try:
-        return status(lambda: _run(given))
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+    return status(lambda: _run(given))
 
 
 def _run(given: argparse.Namespace) -> None:

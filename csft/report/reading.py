@@ -72,7 +72,7 @@ def read_run(path: Path) -> Run:
 
 def _trial(trial: "FrozenTrial", home: Path, left_out: list[LeftOut]) -> Trial:
     state = outcomes.state(trial)
-    folders = [_place(one, home) for one in trial.user_attrs.get(FOLDERS, ())]
+    folders = [place_of(one, home) for one in trial.user_attrs.get(FOLDERS, ())]
     runs: list[Run] = []
     if state in SCORED:
         try:
@@ -101,7 +101,7 @@ def _trial(trial: "FrozenTrial", home: Path, left_out: list[LeftOut]) -> Trial:
     )
 
 
-def _place(folder: str, home: Path) -> Path:
+def place_of(folder: str, home: Path) -> Path:
     """Where a run folder is now: as it was written, or below `home` if everything was moved."""
     written = Path(folder)
     moved = home / written.name

@@ -1,6 +1,5 @@
 """`python -m csft.track sync study=NAME`: the runs of a study to W&B."""
 
-import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -27,10 +26,7 @@ COMMANDS: dict[str, Callable[[Settings], None]] = {"sync": sync}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 1 when csft stops by design, with the message alone."""
     run, words = named("python -m csft.track", COMMANDS, SETTINGS, arguments)
-    try:
-        return status(lambda: run(read_words(Settings, words)))
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+    return status(lambda: run(read_words(Settings, words)))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from csft.cmb import SUB_EXAMS
 from csft.exam.comparison import ALPHA, Difference, corrected, detectable, weigh
 from csft.exam.noise import CONFIDENCE, DRAWS, SEED, Figure, figure, percentile_interval
-from csft.report.study_data import Marks, Trial
+from csft.report.study_data import Marks, StudyData, Trial
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +48,14 @@ def share(right_SQ: "Right") -> Figure:
     middle = (mean + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * (mean * (1 - mean) / n + z2 / (4 * n * n))) / (1 + z2 / n)
     return Figure(100 * mean, round(mean * n), n, 100 * (middle - half), 100 * (middle + half))
+
+
+def scored(data: StudyData, trial: Trial, split: str) -> Figure | None:
+    """A trial's score on a split, the mean over its seeds."""
+    scores, marks = trial.scores(split), data.marks.get(split)
+    if len(trial.runs) > 1 and marks is not None and (right_SQ := right_of(marks, trial)) is not None:
+        return share(right_SQ)
+    return scores.figures["total"] if scores else None
 
 
 def difference(a_SQ: "Right", b_SQ: "Right", alpha: float = ALPHA) -> Difference:

@@ -90,11 +90,10 @@ def _of_study(name: str, study: "Study", one: "FrozenTrial", number: int, settin
         why = outcomes.why(one)
         raise DataError(f"{name} is {state}{f' ({why})' if why else ''}. Only finished trials compare.")
     home = Path(settings.output).expanduser() / study.study_name
-    folders = [Path(folder) for folder in one.user_attrs.get(FOLDERS, ())]
-    moved = [folder if folder.is_dir() else home / folder.name for folder in folders]
-    if not moved:
+    folders = [reading.place_of(folder, home) for folder in one.user_attrs.get(FOLDERS, ())]
+    if not folders:
         raise DataError(f"{name} has no run folder: other software made it.")
-    runs = tuple(reading.read_run(folder) for folder in moved)
+    runs = tuple(reading.read_run(folder) for folder in folders)
     return _made(runs, number, outcomes.setting(one), one)
 
 

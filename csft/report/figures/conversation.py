@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from csft.report.figures.naming import base_of, interval, told
+from csft.report.analysis.pairing import scored
+from csft.report.figures.naming import base_of, told
 from csft.report.figures.style import BLUE, INK, ORANGE, styled
 from csft.report.saying import several
 from csft.report.study_data import SELECT, StudyData
@@ -17,7 +18,7 @@ def conversation(data: StudyData) -> "tuple[Figure, str] | None":
     found = [
         (one, share.percent, one.run.result.chat[ALL].loss)
         for one in data.finished
-        if one.run and ALL in one.run.result.chat and (share := interval(one, SELECT))
+        if one.run and ALL in one.run.result.chat and (share := scored(data, one, SELECT))
     ]
     if not found:
         return None

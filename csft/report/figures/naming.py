@@ -5,7 +5,6 @@ from re import sub as replaced
 from textwrap import wrap
 
 from csft.cmb import SUB_EXAMS, SubExam
-from csft.exam import Figure as Share
 from csft.exam import Scores
 from csft.exam.comparison import Difference
 from csft.report.analysis.papers_setting import departures
@@ -74,19 +73,6 @@ def better(data: StudyData) -> bool:
 def split_of(data: StudyData) -> str:
     """The split that sub-exams are shown on: test has more questions of each than select."""
     return TEST if any(one.scores(TEST) for one in data.finished) else SELECT
-
-
-def interval(trial: Trial, split: str) -> Share | None:
-    """The share of right answers with its interval; of several seeds the means of percent, low and high.
-
-    All seeds answer the same questions, so that more of them make the interval no narrower.
-    """
-    found = [run.result.scores[split].figures["total"] for run in trial.runs if split in run.result.scores]
-    if not found:
-        return None
-    shares = [(one.percent, one.low, one.high) for one in found]
-    means = [sum(values) / len(found) for values in zip(*shares, strict=True)]
-    return Share(means[0], found[0].correct, found[0].n, means[1], means[2])
 
 
 def base_of(trial: Trial | None, split: str) -> Scores | None:

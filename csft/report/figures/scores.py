@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from csft.exam import Figure as Share
 from csft.report.analysis import Analysis
-from csft.report.figures.naming import base_of, interval, label, ranked, told
+from csft.report.analysis.pairing import scored
+from csft.report.figures.naming import base_of, label, ranked, told
 from csft.report.figures.style import BLUE, ORANGE, by_rows, lines, rows_high, styled
 from csft.report.saying import several
 from csft.report.study_data import SELECT, TEST, StudyData
@@ -21,7 +22,7 @@ Row = tuple[str, str, dict[str, Share]]  # name, hover text, share by split
 def best_trials(data: StudyData, found: Analysis) -> "tuple[Figure, str] | None":
     """Each of the best trials with its interval on select and test, the untrained model below them."""
     best = ranked(data)
-    if not best or not any(interval(one, split) for one in best for split in LOOKS):
+    if not best or not any(scored(data, one, split) for one in best for split in LOOKS):
         return None
     from plotly.graph_objects import Figure
 
@@ -47,7 +48,7 @@ def _rows(data: StudyData, found: Analysis) -> list[Row]:
     shown += [one for one in best[DRAWN:] if one.number == paper]
     rows: list[Row] = []
     for one in shown:
-        shares = {split: share for split in LOOKS if (share := interval(one, split))}
+        shares = {split: share for split in LOOKS if (share := scored(data, one, split))}
         rows.append((label(one, paper), told(one), shares))
     base = {split: scores for split in LOOKS if (scores := base_of(best[0], split))}
     if base:

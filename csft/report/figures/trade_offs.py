@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from csft.report.figures.naming import interval, told
+from csft.report.analysis.pairing import scored
+from csft.report.figures.naming import told
 from csft.report.figures.style import BLUE, FAINT, GREY, ORANGE, lines, logarithmic, styled
 from csft.report.saying import several
 from csft.report.study_data import SELECT, StudyData, Trial
@@ -21,7 +22,7 @@ def cost(data: StudyData) -> "tuple[Figure, str] | None":
     points = [
         (one, one.hours, share.percent)
         for one in data.finished
-        if one.hours and one.eligible and (share := interval(one, SELECT))
+        if one.hours and one.eligible and (share := scored(data, one, SELECT))
     ]
     if not points:
         return None
@@ -37,9 +38,9 @@ def cost(data: StudyData) -> "tuple[Figure, str] | None":
     few = len(points) <= FEW
     figure = Figure(
         [
-            *([_dots("other trials", rest, GREY, "circle-open", few)] if rest else []),
+            *([_dots(data, rest, "other trials", (GREY, "circle-open"), spread=few)] if rest else []),
             line,
-            _dots("none is better and cheaper", front, BLUE, "circle", True),
+            _dots(data, front, "none is better and cheaper", (BLUE, "circle"), spread=True),
         ]
     )
     hours = [hours for _, hours, _ in points]
@@ -64,13 +65,14 @@ def pareto(points: Sequence[Point]) -> list[Point]:
     return front
 
 
-def _dots(name: str, points: Sequence[Point], colour: str, symbol: str, spread: bool) -> Any:
+def _dots(data: StudyData, points: Sequence[Point], name: str, look: tuple[str, str], *, spread: bool) -> Any:
     from plotly.graph_objects import Scatter
 
-    shares = [share for one, *_ in points if (share := interval(one, SELECT))]
-    look = {"thickness": 1, "width": 0, "color": colour if colour != GREY else FAINT}
+    shares = [share for one, *_ in points if (share := scored(data, one, SELECT))]
+    colour, symbol = look
+    line = {"thickness": 1, "width": 0, "color": colour if colour != GREY else FAINT}
     lows, highs = [share.low for share in shares], [share.high for share in shares]
-    error = lines([share.percent for share in shares], lows, highs, **look)
+    error = lines([share.percent for share in shares], lows, highs, **line)
     return Scatter(
         x=[hours for _, hours, _ in points],
         y=[score for *_, score in points],

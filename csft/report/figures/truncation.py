@@ -9,6 +9,7 @@ from csft.report.analysis.axes import score
 from csft.report.figures.naming import told
 from csft.report.figures.style import BLUE, FAINT, INK, NONE_TO_ALL, lines, plain, styled
 from csft.report.study_data import StudyData, Trial
+from csft.report.tables import truncation as losses
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -48,16 +49,15 @@ def truncation(data: StudyData, found: Analysis) -> "tuple[Figure, str] | None":
 
 
 def summed(trials: Sequence[Trial]) -> Costs:
-    """What all trials with a cut-off lost together; of a dataset only the counts that a share needs."""
-    sums: dict[int, dict[str, dict[str, float]]] = defaultdict(
-        lambda: defaultdict(lambda: defaultdict(float))
-    )
+    """What all trials with a cut-off lost together, by dataset."""
+    having: dict[int, list[Trial]] = defaultdict(list)
     for one in trials:
         assert one.run
-        for name, cost in one.run.result.truncation.items():
-            for key in ("records", "conclusion", "tokens_before", "tokens_after"):
-                sums[one.run.cutoff][name][key] += cost.get(key, 0)
-    return sums
+        having[one.run.cutoff].append(one)
+    return {
+        cutoff: {name: counts for name, counts in losses.summed(some).items() if name != losses.WHOLE}
+        for cutoff, some in having.items()
+    }
 
 
 def share(cost: Mapping[str, float], kind: str) -> float | None:

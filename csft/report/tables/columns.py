@@ -5,8 +5,6 @@ from dataclasses import replace
 
 from csft.exam import Figure
 from csft.exam.comparison import Difference
-from csft.report.analysis.pairing import right_of, share
-from csft.report.study_data import StudyData, Trial
 from csft.report.table import Cell, Column, Table
 
 PERCENT, P_DIGITS = 2, 4
@@ -22,14 +20,6 @@ def interval(name: str) -> tuple[Column, Column, Column]:
 def of_figure(figure: Figure | None) -> tuple[Cell, Cell, Cell]:
     """Cells of `interval`."""
     return (figure.percent, figure.low, figure.high) if figure else (None, None, None)
-
-
-def scored(data: StudyData, trial: Trial, split: str) -> Figure | None:
-    """A trial's score on a split, the mean over its seeds."""
-    scores, marks = trial.scores(split), data.marks.get(split)
-    if len(trial.runs) > 1 and marks is not None and (right_SQ := right_of(marks, trial)) is not None:
-        return share(right_SQ)
-    return scores.figures["total"] if scores else None
 
 
 def of_difference(one: Difference) -> tuple[Cell, Cell, Cell]:

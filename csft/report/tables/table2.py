@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from csft.exam.noise import Figure, figure
 from csft.places import SAMPLE
 from csft.report.analysis import Analysis
+from csft.report.analysis.pairing import scored
 from csft.report.analysis.papers_setting import named
 from csft.report.published import QUESTIONS, SOURCE, TABLE_2, WARNING, Published
 from csft.report.study_data import TEST, Run, StudyData
 from csft.report.table import Cell, Column, Table
-from csft.report.tables.columns import interval, of_figure, scored
+from csft.report.tables.columns import interval, of_figure
 
 HERE, PAPER = "this study", "published"
 INVENTED = (

@@ -3,9 +3,10 @@
 from math import isclose
 
 from csft.chat import Figures
+from csft.report.analysis.pairing import scored
 from csft.report.study_data import SELECT, TEST, StudyData, Trial
 from csft.report.table import Cell, Column, Table
-from csft.report.tables.columns import PERCENT, interval, of_figure, scored, without_empty
+from csft.report.tables.columns import PERCENT, interval, of_figure, without_empty
 from csft.result import ALL
 
 ENDED = ("finished", "infeasible")
