@@ -64,6 +64,10 @@ class Limits:
         return {name: most for name, most in named.items() if most is not None}
 
 
+def _counts(value: str) -> bool:
+    return value.isdigit() and int(value) > 0
+
+
 @dataclass(frozen=True)
 class Study:
     """What trials are grouped by, and how `--multirun` searches."""
@@ -87,6 +91,12 @@ class Study:
     fork: str | None = None  # a study whose settings are tried first; its results are reused where equal
     retries: int = count(3, "times a trial is taken up again after its worker died", least=0)
     heartbeat_s: int = count(60, "seconds between signs of life; a worker silent for twice as long is dead")
+    # What trials have in common is done once; none of it changes a result beyond floating-point noise.
+    share: bool = True  # trials that differ only in how they end branch from one training's checkpoints
+    share_gb: float = number(50.0, "GB of 10⁹ bytes for such checkpoints, at least 0", lambda v: v >= 0)
+    # Trials with adapters that a worker trains together on one base.
+    pack: str = setting("auto", "auto, or a number of trials from 1", lambda v: v == "auto" or _counts(v))
+    exam_together: bool = True  # and examines together
     sampler: Sampler = field(default_factory=Sampler)
     pruner: Pruner = field(default_factory=Pruner)
     budget: Budget = field(default_factory=Budget)
