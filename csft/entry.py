@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from csft import compose, ranks
 from csft.errors import CsftError, StoppedError
+from csft.lasting import lasting
 
 STUDY = "hydra_plugins.csft_study."  # how the class of the study's sweeper begins
 
@@ -22,7 +23,8 @@ def job(composed: DictConfig) -> object:
         if several and str(hydra_config.sweeper._target_).startswith(STUDY):
             return _work(composed, words)
         config = compose.typed(composed, words)  # before anything heavy is loaded
-        from csft import trial
+        with lasting():
+            from csft import trial
 
         return trial.run(config).objective
     except CsftError as error:
@@ -45,8 +47,9 @@ def _work(composed: DictConfig, words: list[str]) -> str:
     from csft.console import before_torch
 
     before_torch()  # in a process that a launcher started
-    from csft import trial
-    from csft.study.worker import work
+    with lasting():
+        from csft import trial
+        from csft.study.worker import work
 
     settings: Any = OmegaConf.to_object(composed.study)
-    return work(settings, str(composed.output), words, trial.run)
+    return work(settings, str(composed.output), words, trial.steps)

@@ -37,8 +37,11 @@ class Job:
     attention: tuple[str, str] = ("", "")  # the implementation's name in transformers, and why
     optimizer: tuple[str, str] = ("", "")  # its name, and why
     memory: str = ""  # the plan of it, as printed
+    spare: float = 0.0  # bytes that the plan leaves free
+    base: str = ""  # how the trial came by the weights it starts from
     watch: Watch = field(default_factory=Watch)
     stages: list[str] = field(default_factory=list)  # those at work, the inner one last
+    companions: int = 0  # other trials it was trained together with, at most at a time
     updates: int = 0  # of the training, once its batches are planned
     most_memory: int = 0  # bytes, at the end of a stage
 
@@ -82,13 +85,13 @@ class Job:
         Begins with a request to stop, if there is one; memory that is full becomes a MemoryFullError.
         """
         heed()
-        within = sum(self.seconds.values())
+        within, clock = sum(self.seconds.values()), self.watch.clock
         self.stages.append(stage)
         self.watch.stage(stage)
-        started = time.perf_counter()
+        started = clock.now()
         with full_memory(stage, self.device):
             yield
-        spent = time.perf_counter() - started - (sum(self.seconds.values()) - within)
+        spent = clock.now() - started - (sum(self.seconds.values()) - within)
         self.seconds[stage] = round(self.seconds.get(stage, 0.0) + spent, 3)
         self.most_memory = max(self.most_memory, train.high_water.highest(self.device))
         self.stages.pop()

@@ -1,18 +1,25 @@
 """What a trial will need of its machine, reckoned before a weight is read, and the meter of how it runs."""
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from csft import exam, model, train
 from csft.anatomy import Anatomy
 from csft.config import Config
 from csft.console import say
-from csft.ranks import Ranks
+from csft.ranks import ALONE, Ranks
 
 if TYPE_CHECKING:
     from csft.train import Meter
 
 TARGETS = {"linear": "all-linear", "attention": ["q_proj", "k_proj", "v_proj", "o_proj"]}
+
+
+class Memory(NamedTuple):
+    """The plan of a device's memory as printed, and the bytes that it leaves free."""
+
+    line: str
+    spare: float
 
 
 def anatomy(config: Config, path: str) -> Anatomy:
@@ -31,14 +38,61 @@ def optimizer(config: Config, ranks: Ranks) -> tuple[str, str]:
 
 
 def check_memory(
-    config: Config, net: Anatomy, device: str, ranks: Ranks, *, attention: str, optimizer: str, rungs: bool
-) -> str:
+    config: Config,
+    net: Anatomy,
+    device: str,
+    ranks: Ranks,
+    *,
+    attention: str,
+    optimizer: str,
+    rungs: bool,
+    held: int = 0,
+) -> Memory:
     """Print and give the memory plan; MemoryPlanError with the settings that would help if it cannot fit.
 
-    `rungs`: exams come between updates too, beside the optimiser's states.
+    `rungs`: exams come between updates too, beside the optimiser's states. `held`: bytes of a base that an
+    earlier trial left on the device, which this one uses or which is freed for it.
     """
+    work = _workload(config, net, device, ranks, attention=attention, optimizer=optimizer, rungs=rungs)
+    free = train.capacity(device) + held
+    plan = train.check_fits(net, work, free)
+    line = plan.line(free)
+    say(f"  memory     {line}")
+    return Memory(line, free - plan.total)
+
+
+class Pack(NamedTuple):
+    """How many trainings a base takes at once, the tokens of a pass over it, and the plan as printed."""
+
+    members: int
+    most_tokens: int
+    line: str
+
+
+def pack(
+    config: Config, net: Anatomy, device: str, *, attention: str, optimizer: str, rungs: bool, most: int
+) -> Pack:
+    """The largest pack up to `most` of trainings like this one that fits, on a base that is there already."""
+    work = _workload(config, net, device, ALONE, attention=attention, optimizer=optimizer, rungs=rungs)
+    # A base holds no adapter, and its bytes are not free.
+    base = train.weight_bytes(net, replace(work, rank=0))
+    free = train.capacity(device) + base
+    planned = train.pack_plan(net, work, free, most)
+    return Pack(planned.members, planned.tokens, planned.line(free))
+
+
+def _workload(
+    config: Config,
+    net: Anatomy,
+    device: str,
+    ranks: Ranks,
+    *,
+    attention: str,
+    optimizer: str,
+    rungs: bool,
+) -> train.Workload:
     settings, tune, kind = config.train, config.tune, device.partition(":")[0]
-    work = train.Workload(
+    return train.Workload(
         tune=tune.method,
         dtype=config.model.dtype,
         cutoff=config.cutoff,
@@ -59,11 +113,6 @@ def check_memory(
         device=kind,
         shards=ranks.count if ranks.kind == "fsdp" else 1,
     )
-    free = train.capacity(device)
-    plan = train.check_fits(net, work, free)
-    line = plan.line(free)
-    say(f"  memory     {line}")
-    return line
 
 
 def meter(config: Config, net: Anatomy, device: str, ranks: Ranks) -> "Meter":

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 
 from csft import exam
@@ -41,11 +42,16 @@ def gather(settings: Exam, data_root: Path, exam_root: Path, cache: Path) -> Spl
 
 def load(root: Path, split: str) -> list[Question]:
     """All questions of `val` or `test` that can be asked; the others are counted in a line."""
-    rejects = Rejects()
-    found = exam.load_split(root, split, rejects)
+    found, rejects = _load(root, split, hash_files(exam.split_files(root, split), root))
     if rejects.total:
         say(f"exam: {split} questions {rejects}")
-    return found
+    return list(found)
+
+
+@lru_cache(maxsize=8)  # files are read again by one process only when they have changed
+def _load(root: Path, split: str, content: str) -> tuple[tuple[Question, ...], Rejects]:
+    rejects = Rejects()
+    return tuple(exam.load_split(root, split, rejects)), rejects
 
 
 def scored(config: Config, splits: Splits) -> Splits:

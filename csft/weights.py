@@ -5,10 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from csft import model, reckoning, summary
+from csft import model, reckoning, summary, train
 from csft.console import say
 from csft.examining import told
+from csft.files import hash_value
+from csft.identity import model_hash
 from csft.job import Job
+from csft.model import warm
 from csft.track.runfolder import ADAPTER, CHECKPOINT
 from csft.workers import cores
 
@@ -22,7 +25,8 @@ def settle(job: Job) -> None:
     _limit_threads(job)
     job.attention = model.choose_attention(config.attention, job.device, config.model.dtype)
     job.optimizer = reckoning.optimizer(config, job.ranks)
-    job.memory = reckoning.check_memory(
+    base = warm.kept()
+    job.memory, job.spare = reckoning.check_memory(
         config,
         job.anatomy,
         job.device,
@@ -30,29 +34,48 @@ def settle(job: Job) -> None:
         attention=job.attention[0],
         optimizer=job.optimizer[0],
         rungs=job.watch.every is not None,
+        held=base.bytes_on(job.device) if base else 0,
     )
 
 
 def load(job: Job) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
-    """The net and its tokenizer, from the checkpoint or drawn at random; what was chosen is printed."""
-    config, chosen = job.config, job.config.model
+    """The net and its tokenizer: of the base that this worker keeps, or read; what was chosen is printed."""
+    config, method = job.config, job.config.tune.method
     attention, reason = job.attention
+    base = warm.base(_base_key(job), lambda: _read(job))
+    in_main_memory = method == "full" and not job.device.startswith("cpu")
+    net, job.base = base.net_for(method, train.capacity("cpu") if in_main_memory else job.spare)
+    summary.show_choices(config, job.device, str(model.describe(net)), attention, reason)
+    say(f"  weights    {job.base}")
+    say(f"  exam       {told(config)}")
+    if job.ranks.count > 1:
+        say(f"  parallel   {job.ranks.kind}: {job.ranks.count} processes share every update")
+    return net, base.tokenizer
+
+
+def _read(job: Job) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
+    """The checkpoint, or weights drawn at random."""
+    config, chosen, (attention, _) = job.config, job.config.model, job.attention
     four_bit = config.tune.method == "qlora"
     if chosen.init == "random":
-        net, tokenizer = model.scratch(
+        return model.scratch(
             job.where.model,
             **asdict(chosen.shape),
             dtype=chosen.dtype,
             attention=attention,
             device=job.device,
         )
-    else:
-        net, tokenizer = model.load(job.where.model, attention, chosen.dtype, job.device, four_bit)
-    summary.show_choices(config, job.device, str(model.describe(net)), attention, reason)
-    say(f"  exam       {told(config)}")
-    if job.ranks.count > 1:
-        say(f"  parallel   {job.ranks.kind}: {job.ranks.count} processes share every update")
-    return net, tokenizer
+    return model.load(job.where.model, attention, chosen.dtype, job.device, four_bit)
+
+
+def _base_key(job: Job) -> str:
+    """Hash what decides a base in memory: its content, where it was read from, its form and place."""
+    chosen = job.config.model
+    recipe = asdict(chosen.shape) if chosen.init == "random" else None
+    content = [model_hash(job.config, job.where), job.where.model, recipe]
+    return hash_value(
+        [content, chosen.dtype, job.attention[0], job.device, job.config.tune.method == "qlora"]
+    )
 
 
 def adapt(job: Job, net: "PreTrainedModel") -> "PreTrainedModel":

@@ -12,6 +12,7 @@ Held-out dialogues come before all datasets: they, and what doubles them, are dr
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -138,6 +139,7 @@ def _texts(folder: Path, rows: NDArray[np.int64]) -> dict[int, str]:
     return found
 
 
+@lru_cache
 def _code() -> str:
     here = Path(__file__).parent
     own = [here / f"{name}.py" for name in ("doubles", "held_out", "left_out", "set_apart")]

@@ -10,7 +10,7 @@ files have them. `csft.data.doubles` keeps them, and what is like them, out of e
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +159,7 @@ def _dialogue(dataset: str, turns: list[list[str]], lengths: list[int], system: 
     return Dialogue(dataset, said, tuple(lengths), system)
 
 
+@lru_cache
 def _code() -> str:
     here = Path(__file__).parent
     own = [here / f"{name}.py" for name in ("held_out", "alpaca", "template", "screen/conversations")]

@@ -10,7 +10,7 @@ each folder is built by one of them (`csft.data.cache`).
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache as once
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,7 @@ def _write_tokens(
         write_store(folder, records, tokeniser(), about)
 
 
+@lru_cache
 def _code() -> str:
     here = Path(__file__).parent
     deciding = (

@@ -10,6 +10,7 @@ screened/<key>/records.parquet   what may be trained on
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -80,11 +81,13 @@ def _write(folder: Path, dataset: str, root: Path, exams: ExamIndex, rules: Scre
     seal(folder, {"dataset": dataset, "read": kept + left_out.total, "kept": kept, "rejects": counts})
 
 
+@lru_cache
 def _tools() -> list[str]:
     """Whose next version may see a text otherwise."""
     return [version("rensa"), unicodedata.unidata_version]
 
 
+@lru_cache
 def _code() -> str:
     here = Path(__file__).parent
     own = [

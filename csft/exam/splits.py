@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ IDS_SHOWN = 10
 
 # Folders and split names of the hub's Parquet conversion, today's and earlier ones.
 CONFIGS = ("CMB-Exam", "exam", "default", "main", "data", ".")
+_FIELDS = tuple(field.name for field in fields(Question))
 HUB_SPLITS = {"val": ("val", "validation"), "test": ("test",)}
 
 
@@ -32,9 +33,7 @@ def load_split(root: Path, split: str, rejects: Rejects) -> list[Question]:
     CMB-train's, for a file that is there twice, and for a key that does not fit its questions (missing,
     doubled, extra ids, another sub-exam).
     """
-    if split not in FILES:
-        raise SettingError("split", split, " or ".join(FILES))
-    files = first_layout(root, *_layouts(split, FILES[split]), *_hub_layouts(split))
+    files = _question_files(root, split)
     raws = _one_copy(files, FILES[split]) or _missing(root, f"The {split} questions", split, FILES[split])
     rows = _read(raws, rejects)
     _refuse_training_rows(rows, split, raws[0])
@@ -47,9 +46,15 @@ def load_split(root: Path, split: str, rejects: Rejects) -> list[Question]:
     return questions
 
 
+def split_files(root: Path, split: str) -> list[Path]:
+    """The files that `load_split` reads, the key's among them: what they hold decides what it gives."""
+    files = _question_files(root, split)
+    return [*files, *(_key_files(root, files[0].parent) if split == "test" and files else ())]
+
+
 def content_hash(questions: Sequence[Question]) -> str:
     """SHA-256 of everything the questions say, in their order: part of a trial's identity."""
-    return hash_value([asdict(question) for question in questions])
+    return hash_value([{name: getattr(question, name) for name in _FIELDS} for question in questions])
 
 
 def id_list(ids: Iterable[object]) -> str:
@@ -65,6 +70,21 @@ def doubled(ids: Iterable[int]) -> list[int]:
 
 
 # --- files ------------------------------------------------------------------------------------------
+
+
+def _question_files(root: Path, split: str) -> list[Path]:
+    if split not in FILES:
+        raise SettingError("split", split, " or ".join(FILES))
+    return first_layout(root, *_layouts(split, FILES[split]), *_hub_layouts(split))
+
+
+def _key_files(root: Path, beside: Path) -> list[Path]:
+    """The key of the test questions: at the top, beside them, or wherever they may lie themselves."""
+    return (
+        first_layout(root, [KEY_FILE], [f"data/{KEY_FILE}"])
+        or first_layout(beside, [KEY_FILE])
+        or first_layout(root, *_layouts("test", KEY_FILE))
+    )
 
 
 def _layouts(split: str, name: str) -> list[list[str]]:
@@ -143,11 +163,7 @@ def _numbered(rows: list[Any], raw: Raw) -> list[Any]:
 def _with_answers(rows: list[Any], raw: Raw, root: Path, rejects: Rejects) -> list[Any]:
     """Join test questions and key by id."""
     ids = _ids(rows, raw)
-    files = (
-        first_layout(root, [KEY_FILE], [f"data/{KEY_FILE}"])
-        or first_layout(raw.path.parent, [KEY_FILE])
-        or first_layout(root, *_layouts("test", KEY_FILE))
-    )
+    files = _key_files(root, raw.path.parent)
     if not files and all(row.get("answer") for row in rows):
         return rows
     what = "The answers (the key of the test questions)"

@@ -11,12 +11,14 @@ included, stays its own. Gradients reach the members' adapters and no weight of 
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from csft.errors import ModelError
+from csft.model.routed import Part, routed_linear
 from csft.model.shells import shell
 
 if TYPE_CHECKING:
@@ -42,13 +44,19 @@ class Together:
     def join(self, member: int, adapted: "PeftModel") -> None:
         """Let an adapter take part, under a number of the caller's. ModelError for one that cannot."""
         _check_plain(adapted)
+        self._check_base(adapted)
         for name, layer in _adapters(adapted):
             if name not in self._layers:
-                made = _TogetherLinear(layer.get_base_layer(), self._route)
+                made = _TogetherLinear(self.net.get_submodule(name), self._route)
                 owner, _, last = name.rpartition(".")
                 setattr(self.net.get_submodule(owner), last, made)
                 self._layers[name] = made
             self._layers[name].members[member] = layer
+
+    def _check_base(self, adapted: "PeftModel") -> None:
+        ours = {weight.data_ptr() for weight in self.net.parameters()}
+        if any(layer.get_base_layer().weight.data_ptr() not in ours for _, layer in _adapters(adapted)):
+            raise ModelError("An adapter of another base, or of a copy of it. Put it on a shell of this one.")
 
     def leave(self, member: int) -> None:
         """Forget an adapter."""
@@ -81,11 +89,27 @@ class _TogetherLinear(nn.Module):
         self.members: dict[int, Any] = {}  # no modules of this one: they are trained as their own net's
 
     def forward(self, x_BLD: Tensor) -> Tensor:
+        # Only where members' positions follow each other in memory, and the base is a bare matrix.
+        if type(self.base) is nn.Linear and (self.route.dim == 0 or len(x_BLD) == 1):
+            return self._in_one(x_BLD, self.base)
         out_BLE: Tensor = self.base(x_BLD)
         shares, dim = self.route.shares, self.route.dim
         sizes = [share.size for share in shares]
         parts = zip(shares, torch.split(x_BLD, sizes, dim), torch.split(out_BLE, sizes, dim), strict=True)
         return torch.cat([self._one(share.member, x, out) for share, x, out in parts], dim)
+
+    def _in_one(self, x_BLD: Tensor, base: nn.Linear) -> Tensor:
+        """The same without autograd's steps in between."""
+        each = x_BLD.shape[1] if self.route.dim == 0 else 1
+        ends = accumulate((share.size * each for share in self.route.shares), initial=0)
+        parts, matrices = [], []
+        for share, start in zip(self.route.shares, ends, strict=False):
+            layer = self.members.get(share.member)
+            if layer is not None:
+                (name,) = layer.active_adapters
+                parts.append(Part(start, start + share.size * each, layer.scaling[name]))
+                matrices += [layer.lora_A[name].weight, layer.lora_B[name].weight]
+        return routed_linear(x_BLD, base, parts, matrices)
 
     def _one(self, member: int, x: Tensor, out: Tensor) -> Tensor:
         layer = self.members.get(member)

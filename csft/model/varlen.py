@@ -4,8 +4,8 @@
 
     scores     ■ . . . . . . . .      sdpa fills all of this square and masks most of it out again;
                ■ ■ . . . . . . .      here only the blocks on its diagonal are computed: by torch's variable
-               ■ ■ ■ . . . . . .      length flash-attention on a GPU, by one causal call for each record
-               . . . ■ . . . . .      elsewhere.
+               ■ ■ ■ . . . . . .      length flash-attention on a GPU, elsewhere by one causal call for all
+               . . . ■ . . . . .      records of like length (csft/model/alike.py).
                . . . ■ ■ . . . .
                . . . . . ■ . . .
 
@@ -15,9 +15,10 @@ they are used anyway.
 """
 
 from collections.abc import Callable
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from inspect import signature
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,16 +29,23 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from csft.errors import ModelError
+from csft.model.alike import Groups
 from csft.model.choosing import VARLEN
 
 _NOT_COMPUTED = ("softcap", "s_aux", "position_bias")  # parts of some models' attention
 
 
-class Records(NamedTuple):
+@dataclass(frozen=True)
+class Records:
     """Where the records of a batch begin and end, its rows laid end to end; takes the place of a mask."""
 
     bounds: Tensor  # [records + 1], int32, on the model's device
     sizes: tuple[int, ...]  # tokens of each record
+
+    @cached_property
+    def groups(self) -> Groups:
+        """Those of like length, for all layers."""
+        return Groups.of(self.sizes, self.bounds.device)
 
 
 @cache
@@ -104,7 +112,7 @@ def attend(
         return computed
     flat = [states.transpose(1, 2).flatten(0, 1) for states in heads]  # [rows × length, heads, head size]
     kernel = _kernel_fits(query_BHLD, dropout)
-    out_THD = (_by_kernel if kernel else _one_by_one)(flat, attention_mask, dropout, scaling)
+    out_THD = (_by_kernel if kernel else _by_groups)(flat, attention_mask, dropout, scaling)
     return out_THD.view(len(query_BHLD), -1, *out_THD.shape[1:]), None
 
 
@@ -152,20 +160,19 @@ def _by_kernel(heads: list[Tensor], records: Records, dropout: float, scale: flo
     return out_THD  # type: ignore[no-any-return]
 
 
-def _one_by_one(heads: list[Tensor], records: Records, dropout: float, scale: float | None) -> Tensor:
-    # split, not slices: the backward pass of a slice fills a whole row with zeros for each record.
-    parts = (torch.split(states, list(records.sizes)) for states in heads)
+def _by_groups(heads: list[Tensor], records: Records, dropout: float, scale: float | None) -> Tensor:
+    groups = records.groups
     done = []
-    for record in zip(*parts, strict=True):
-        query_1HLD, key_1KLD, value_1KLD = (states.transpose(0, 1)[None] for states in record)
-        out_1HLD = scaled_dot_product_attention(
-            query_1HLD,
-            key_1KLD,
-            value_1KLD,
+    for group in zip(*(groups.lay_out(states) for states in heads), strict=True):
+        query_NHLD, key_NKLD, value_NKLD = (states.transpose(1, 2) for states in group)
+        out_NHLD = scaled_dot_product_attention(
+            query_NHLD,
+            key_NKLD,
+            value_NKLD,
             dropout_p=dropout,
             is_causal=True,
             scale=scale,
             enable_gqa=True,
         )
-        done.append(out_1HLD[0].transpose(0, 1))
-    return torch.cat(done)
+        done.append(out_NHLD.transpose(1, 2))
+    return groups.put_back(done)

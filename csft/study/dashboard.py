@@ -1,6 +1,7 @@
-"""What csft adds to a study for the Optuna dashboard, after each trial and at the end."""
+"""What csft adds to a study for the Optuna dashboard, while its trials run and at the end."""
 
 import importlib.util
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -20,12 +21,25 @@ if TYPE_CHECKING:
 # Markdown that is not shown; what a person writes above it stays.
 MARK = "[//]: # (csft writes below this line)"
 MISSING = 'The Optuna dashboard is not installed, so no notes are made for it: pip install "csft[dashboard]"'
+EVERY_S = 20.0  # between two looks of a worker at whether trials ended that have no note yet
+SHARE = 0.02  # of a worker's time that may go into notes and figures
 _SAID: set[str] = set()  # of this process
 
 
-def show_trial(study: "Study", trial: "FrozenTrial", output: Path) -> None:
-    """Give a trial that ended its note, its picture and its files. Never raises; may be called again."""
-    _never_in_the_way(f"trial {trial.number}", lambda: _show_trial(study, trial, output))
+class Showing:
+    """A study shown while a worker runs its trials; who ends the study shows the last of it."""
+
+    def __init__(self, study: "Study", output: Path) -> None:
+        self.study, self.output = study, output
+        self._due = time.monotonic() + EVERY_S
+
+    def ended(self) -> None:
+        """A trial ended: show it, and those before it, when it is time. Never raises."""
+        began = time.monotonic()
+        if began >= self._due:
+            show_study(self.study, self.output)
+            took = time.monotonic() - began
+            self._due = began + max(EVERY_S, took / SHARE)
 
 
 def show_study(study: "Study", output: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ PACKAGES = (
 PATIENCE_S = 10  # for git and nvidia-smi; a driver that hangs must not hold up a trial
 
 
+@lru_cache
 def environment() -> dict[str, Any]:
     """Describe this process's machine and software, without importing any of the heavy packages.
 
+    Looked at once: the code that runs is the code that was loaded, whatever a checkout holds by now.
     Memory is in GiB. `gpus` has one entry per card that `nvidia-smi` lists; `git` is None unless csft runs
     from a checkout.
     """

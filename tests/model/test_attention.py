@@ -252,13 +252,13 @@ def test_padded_batches_and_generation_are_sdpas(build, family: str, left: bool)
 
 def test_records_are_found_once_for_all_layers(build, monkeypatch) -> None:
     seen: list[varlen.Records] = []
-    one_by_one = varlen._one_by_one
+    by_groups = varlen._by_groups
 
     def noted(heads: Any, records: Any, *others: Any) -> Any:
         seen.append(records)
-        return one_by_one(heads, records, *others)
+        return by_groups(heads, records, *others)
 
-    monkeypatch.setattr(varlen, "_one_by_one", noted)
+    monkeypatch.setattr(varlen, "_by_groups", noted)
     net = build("llama", "varlen")
     logits(net, batch_of("best_fit, joined", "sdpa_varlen"))
     assert seen[0] is seen[1] and seen[0].sizes == (7, 19, 2, 1, 23, 12)

@@ -31,6 +31,7 @@ def test_it_imports_nothing_heavy():
 
 
 def test_graphics_cards_are_listed(monkeypatch, tmp_path):
+    environment.cache_clear()
     tool = tmp_path / "nvidia-smi"
     tool.write_text("#!/bin/sh\necho 'NVIDIA H100 80GB HBM3, 81559 MiB, 570.86.15'\n")
     tool.chmod(0o755)
@@ -38,3 +39,4 @@ def test_graphics_cards_are_listed(monkeypatch, tmp_path):
     assert environment()["gpus"] == [
         {"name": "NVIDIA H100 80GB HBM3", "memory.total": "81559 MiB", "driver_version": "570.86.15"}
     ]
+    environment.cache_clear()
