@@ -121,6 +121,8 @@ class Train:
     optimizer: str = choice("auto", "auto", "adamw", "adamw_8bit")  # auto: 8 bits for bfloat16 weights
     schedule: str = choice("cosine", "cosine", "linear", "constant", "wsd")
     warmup: float = share(0.05)  # of all updates
+    # Instead of a share: the same for every number of epochs, so that a longer training begins as a shorter.
+    warmup_updates: int | None = count(None, "updates (null: the share train.warmup)", least=0)
     decay: float = share(0.2)  # of all updates, the end of schedule=wsd
     weight_decay: float = number(0.0, "a number of at least 0", lambda v: v >= 0)
     clip: float = number(1.0, "a gradient norm above 0", lambda v: v > 0)
@@ -229,7 +231,8 @@ def check(config: Config) -> None:
 
 
 def _check_schedule(train: Train) -> None:
-    if train.schedule == "wsd" and train.warmup + train.decay > 1:
+    by_share = train.schedule == "wsd" and train.warmup_updates is None
+    if by_share and train.warmup + train.decay > 1:
         room = f"at most {1 - train.warmup:g} beside train.warmup={train.warmup:g}: they share the updates"
         raise SettingError("train.decay", train.decay, room)
 

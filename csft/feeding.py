@@ -1,6 +1,6 @@
 """How a trial's datasets become the batches it trains on."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from csft import data, model, summary
@@ -48,6 +48,11 @@ class Batches:
         if number not in self._epochs:
             self._epochs[number] = self.plan(self.mixture.epoch(number), number)
         return self._epochs[number]
+
+    def over(self, epochs: float) -> "Batches":
+        """The same batches over another number of epochs; these here keep none of its plans."""
+        mixture = self.mixture.over(epochs)
+        return replace(self, mixture=mixture, _epochs={**self._epochs} if mixture is self.mixture else {})
 
     def plan(self, rows: Any, epoch: int = 0) -> data.Plan:
         """Batches of some rows, in a seeded order."""

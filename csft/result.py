@@ -41,8 +41,10 @@ class TrialResult:
     curves: list[dict[str, Any]]
     truncation: dict[str, Any]
     drawn: list[dict[str, Any]]
-    training: dict[str, float]
-    seconds: dict[str, float]  # by stage; `earlier`: what attempts before this one trained and examined
+    training: dict[str, Any]  # a FitResult's fields; `shared_from` is a trial's name, the others numbers
+    # By stage. `earlier`: what attempts before this one trained and examined; `shared`: what another trial
+    # did, from whose training this one branched.
+    seconds: dict[str, float]
     rungs: list[Rung] = field(default_factory=list)
     memory_gb: float | None = None  # the most it held, in 10⁹ bytes; None in results of before it was kept
     processes: int = 1
@@ -99,7 +101,7 @@ class TrialResult:
         flat["hours"] = self.hours
         if self.memory_gb is not None:
             flat["memory_gb"] = self.memory_gb
-        flat |= {f"train/{key}": value for key, value in self.training.items()}
+        flat |= {f"train/{key}": v for key, v in self.training.items() if not isinstance(v, str)}
         for one in self.drawn:
             flat |= {f"mix/{one['dataset']}/{key}": one[key] for key in ("records", "tokens", "share")}
         for name, cost in self.truncation.items():

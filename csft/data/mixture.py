@@ -1,6 +1,7 @@
 """What each epoch of a trial trains on: the mix drawn epoch by epoch over one set of rows."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
@@ -53,25 +54,23 @@ class Mixture:
             name: {"read": one.read, "set_aside": {**one.rejects, **one.doubles}}
             for name, one in prepared.items()
         }
-        self._mix, self._seed = mix, seed
+        self._prepared, self._mix, self._cut = prepared, mix, cut
+        self._seed, self._validation = seed, validation
         self._costs = (
             None
             if mix.tokens is None
             else {name: kept_lengths(one, self._pools[name], cut) for name, one in prepared.items()}
         )
-        self._draws = [self._draw(epoch) for epoch in range(ceil(epochs) if mix.resample else 1)]
-        self._distinct = {
-            name: np.unique(np.concatenate([drawn[name] for drawn in self._draws if name in drawn]))
-            for name in prepared
-            if any(name in drawn for drawn in self._draws)
-        }
-        records = [(name, self._pools[name][at]) for name, at in self._distinct.items()]
-        self.rows = TrainingSet(prepared, records, cut)
-        self.held_out = np.empty(0, np.int64)
-        if validation:
-            _, self.held_out = validation_split(len(self.rows), validation, seed)
-        self._trained = np.ones(len(self.rows), np.bool_)
-        self._trained[self.held_out] = False
+        self._distinct: dict[str, Indices] = {}
+        self._draw_all(epochs)
+
+    def over(self, epochs: float) -> "Mixture":
+        """The same mix over another number of epochs; where the records are the same, with the same rows."""
+        if not self._mix.resample or ceil(epochs) == len(self._draws):
+            return self
+        other = copy(self)
+        other._draw_all(epochs)
+        return other
 
     def epoch(self, number: int) -> Indices:
         """Rows of an epoch, dataset by dataset, a row as often as its record is drawn."""
@@ -107,6 +106,26 @@ class Mixture:
     def truncation(self) -> Truncation:
         """What the cut-off took of all datasets together."""
         return sum(self.rows.truncation.values(), start=Truncation())
+
+    def _draw_all(self, epochs: float) -> None:
+        self._draws = [self._draw(epoch) for epoch in range(ceil(epochs) if self._mix.resample else 1)]
+        distinct = {
+            name: np.unique(np.concatenate([drawn[name] for drawn in self._draws if name in drawn]))
+            for name in self._prepared
+            if any(name in drawn for drawn in self._draws)
+        }
+        before, self._distinct = self._distinct, distinct
+        if before.keys() == distinct.keys() and all(
+            np.array_equal(before[name], records) for name, records in distinct.items()
+        ):
+            return
+        records = [(name, self._pools[name][at]) for name, at in distinct.items()]
+        self.rows = TrainingSet(self._prepared, records, self._cut)
+        self.held_out = np.empty(0, np.int64)
+        if self._validation:
+            _, self.held_out = validation_split(len(self.rows), self._validation, self._seed)
+        self._trained = np.ones(len(self.rows), np.bool_)
+        self._trained[self.held_out] = False
 
     def _draw(self, epoch: int) -> dict[str, Indices]:
         sizes = {name: len(pool) for name, pool in self._pools.items()}

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from csft.data import cutoff as rule
+from csft.data.catalog import DATASETS
 from csft.data.encoding import assemble, dress
 from csft.data.store import TokenStore
 from csft.data.template import Frame
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from csft.data.preparation import Prepared
 
 Flat = NDArray[np.int64]
+CATALOGUE = list(DATASETS)
 CHUNK = 1 << 17  # records cut at a time: enough for numpy, few enough to need little memory
 
 
@@ -72,6 +74,14 @@ class TrainingSet(Sequence[dict[str, list[int]]]):
         """Dataset and record number of a row."""
         number = int(self._part_of[at])
         return self.names[number], int(self._parts[number].records[self._at[at]])
+
+    def origins(self, rows: Flat) -> Flat:
+        """Dataset and record number of rows, as one number each: the same in every training set."""
+        found, part_of, at = np.empty(len(rows), np.int64), self._part_of[rows], self._at[rows]
+        for number, name in enumerate(self.names):
+            mine = np.flatnonzero(part_of == number)
+            found[mine] = self._parts[number].records[at[mine]] + (CATALOGUE.index(name) << 40)
+        return found
 
     def rows_of(self, name: str) -> Flat:
         """Row of each record given for a dataset, in their order; -1 where the record is left out."""

@@ -17,7 +17,7 @@ PROGRESS = "progress"  # {run, runs, stage, updates, of, seconds_left}
 SPENT = "spent"  # {hours, epochs} of this attempt, kept up to date while it runs
 FAILURE = "failure"  # {reason, kind, message}
 STOPPED = "stopped"  # the signal that ended the attempt
-PRUNED = "pruned"  # {epoch, score}
+PRUNED = "pruned"  # {epoch, score}; in mid-exam also {answered, questions}: the score is of the answered
 SUMMARY = "summary"  # figures by name, means over the seeds
 LOW, HIGH = "score_low", "score_high"  # in the summary: the score's 95 % interval, of the first seed
 SCORES = "scores"  # the score of each seed
@@ -29,12 +29,14 @@ ORIGIN = "origin"  # why it was queued: a starting point, a setting of a grid, a
 RECORD = "csft"  # what it rests on
 TOTAL = "total"  # trials it is to have; absent: as many as the budget allows
 ENDED = "ended"  # why it starts no more trials, for all workers to read
-SEARCH = "search"  # the sampler and pruner of the latest command, and why
+SEARCH = "search"  # sampler, pruner and pack of the latest command, and why
+SHARING = "sharing"  # why trials with unlike numbers of epochs do not share a training; empty: they do
 SINCE = "since"  # number of the first trial of the latest command
 
 # Steps that answers are reported under: a question's number after SPAN for the exam at the end and
-# after k + 1 times SPAN for the k-th during training. Their mean, by which samplers judge a trial that was
-# given up, comes last. Scores of exams during training have steps 1, 2, ….
+# after k + 1 times SPAN for the k-th during training. Their mean comes last: a share in a trial that
+# finished, percent in one that was given up, which Optuna takes for its value. Scores of exams during training
+# have steps 1, 2, ….
 SPAN, MEAN = 100_000, 1_000_000_000
 
 PATIENCE_S = (1, 2, 4, 8, 16, 32)  # between attempts at a database that does not answer

@@ -13,8 +13,8 @@ from hydra.plugins.launcher import Launcher
 
 from csft.console import say
 from csft.errors import CsftError, StoppedError
-from csft.study import budget, counted, opening, planning, record
-from csft.study.attributes import ENDED, SEARCH
+from csft.study import branching, budget, counted, opening, planning, record
+from csft.study.attributes import ENDED, SEARCH, SHARING
 from csft.study.launcher import LocalLauncher
 from csft.study.ledger import Ledger
 from csft.study.opening import Queued
@@ -45,9 +45,9 @@ def conduct(
     )
     queue = planning.queue(plan, storage)
     study = opening.open_study(plan.settings, storage, rests_on, queue, plan.total)
-    study.set_user_attr(
-        SEARCH, {"sampler": f"{plan.sampler} ({plan.why})", "pruner": plan.settings.pruner.kind}
-    )
+    searched = {"sampler": f"{plan.sampler} ({plan.why})", "pruner": plan.settings.pruner.kind}
+    study.set_user_attr(SEARCH, {**searched, "pack": plan.pack, "pack_why": plan.pack_why})
+    study.set_user_attr(SHARING, branching.obstacles(plan.space, plan.composed))
     _tell(plan, study, queue)
     try:
         with Board(study, plan.total, file=sys.stdout):
@@ -70,6 +70,10 @@ def _tell(plan: Plan, study: optuna.Study, queue: Sequence[Queued]) -> None:
     for point in queue:
         if point.origin != GRID:
             say(f"  tried first  {' '.join(plan.space.words(point.params))}  ({point.origin})")
+    for why in study.user_attrs[SHARING]:
+        say(f"  epochs     {why}")
+    if plan.pack > 1 or plan.settings.pack != "auto":
+        say(f"  pack       {plan.pack} trials of a worker at a time ({plan.pack_why})")
     say(f"  storage    {shown(plan.storage)}")
     say(f"  logs       {Path(plan.output).expanduser() / plan.settings.name / 'logs'}")
 

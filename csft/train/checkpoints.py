@@ -50,24 +50,18 @@ class Checkpoints:
 
     def save(self, step: int, parts: Parts, state: Mapping[str, Any]) -> Checkpoint:
         """Write one and drop the oldest; an OSError (a full disk) leaves those before as they were."""
-        path = self._path(step)
+        path = self.folder / f"step-{step:08d}"
         shutil.rmtree(path, ignore_errors=True)  # of this step, and not whole: `latest` passed it over
-        with whole_folder(path) as folder:
-            for name, tensors in parts.items():
-                if tensors:
-                    _write(tensors, folder / f"{name}.safetensors")
-            files = {file.name: hash_file(file) for file in sorted(folder.iterdir())}
-            marker = {"step": step, "trial": self.key, "files": files, "state": dict(state)}
-            write_json(folder / MARKER, marker)
+        written = write(path, step, self.key, parts=parts, state=state)
         for old in self._folders()[self.keep :]:
             shutil.rmtree(old, ignore_errors=True)
-        return Checkpoint(path, step, dict(state))
+        return written
 
     def latest(self) -> Checkpoint | None:
         """Give the furthest one that is whole and of this trial; those passed over are named aloud."""
         for folder in self._folders():
             try:
-                return self._read(folder)
+                return read(folder, self.key)
             except (OSError, ValueError, KeyError, TypeError) as error:
                 say(f"checkpoint {folder} is not used: {error or type(error).__name__}")
         return None
@@ -76,23 +70,44 @@ class Checkpoints:
         """Delete them all: the trial is finished."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _read(self, folder: Path) -> Checkpoint:
-        if not (folder / MARKER).is_file():
-            raise ValueError(f"{MARKER} is missing, it was not finished")
-        marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-        if marker["trial"] != self.key:
-            raise ValueError("it belongs to another trial")
-        for name, digest in marker["files"].items():
-            if hash_file(folder / name) != digest:
-                raise ValueError(f"{name} is not what was written")
-        return Checkpoint(folder, int(marker["step"]), dict(marker["state"]))
-
-    def _path(self, step: int) -> Path:
-        return self.folder / f"step-{step:08d}"
-
     def _folders(self) -> list[Path]:
         """The furthest first."""
         return sorted(self.folder.glob("step-*"), reverse=True)
+
+
+def write(
+    path: Path,
+    step: int,
+    key: str,
+    *,
+    parts: Parts,
+    state: Mapping[str, Any],
+    texts: Mapping[str, str] | None = None,
+) -> Checkpoint:
+    """Write a checkpoint of the training `key` as the folder `path`; `texts` are further files by name."""
+    with whole_folder(path) as folder:
+        for name, tensors in parts.items():
+            if tensors:
+                _write(tensors, folder / f"{name}.safetensors")
+        for name, text in (texts or {}).items():
+            (folder / name).write_text(text, encoding="utf-8")
+        files = {file.name: hash_file(file) for file in sorted(folder.iterdir())}
+        marker = {"step": step, "trial": key, "files": files, "state": dict(state)}
+        write_json(folder / MARKER, marker)
+    return Checkpoint(path, step, dict(state))
+
+
+def read(folder: Path, key: str) -> Checkpoint:
+    """The checkpoint in a folder, or an error: OSError, or ValueError, KeyError or TypeError for content."""
+    if not (folder / MARKER).is_file():
+        raise ValueError(f"{MARKER} is missing, it was not finished")
+    marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    if marker["trial"] != key:
+        raise ValueError("it belongs to another trial")
+    for name, digest in marker["files"].items():
+        if hash_file(folder / name) != digest:
+            raise ValueError(f"{name} is not what was written")
+    return Checkpoint(folder, int(marker["step"]), dict(marker["state"]))
 
 
 def _write(tensors: Mapping[str, "Tensor"], file: Path) -> None:

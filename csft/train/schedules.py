@@ -9,9 +9,13 @@ did.
 import math
 from typing import Any
 
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.optim import SGD, Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 
+from csft.config import Train
 from csft.errors import SettingError
 
 # Hägele et al. 2024 (Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations): this shape
@@ -25,16 +29,46 @@ NAMES = {
 }
 
 
-def build(optimizer: Optimizer, name: str, updates: int, warmup: float, decay: float) -> LRScheduler:
-    """The schedule over `updates` in all; `warmup` and `decay` (of `wsd` alone) are shares of them."""
-    if name not in NAMES:
-        raise SettingError("train.schedule", name, " | ".join(NAMES))
+def build(optimizer: Optimizer, settings: Train, updates: int) -> LambdaLR:
+    """The schedule that `settings` name, over `updates` in all."""
+    if settings.schedule not in NAMES:
+        raise SettingError("train.schedule", settings.schedule, " | ".join(NAMES))
     from transformers import get_scheduler
 
-    rising = math.ceil(updates * warmup)
+    rising = rise(settings, updates)
     special: dict[str, Any] = {}
-    if name == "wsd":
-        falling = min(math.ceil(updates * decay), updates - rising)  # both were rounded up
+    if settings.schedule == "wsd":
+        # Both may have been rounded up, and a warm-up in updates may leave little room.
+        falling = max(0, min(math.ceil(updates * settings.decay), updates - rising))
         special = {"num_decay_steps": falling, "decay_type": WSD_DECAY}
-    schedule: LRScheduler = get_scheduler(NAMES[name], optimizer, rising, updates, special)
+    schedule = get_scheduler(NAMES[settings.schedule], optimizer, rising, updates, special)
+    assert isinstance(schedule, LambdaLR)
     return schedule
+
+
+def rise(settings: Train, updates: int) -> int:
+    """Updates of warm-up; given as a number they may be more than there are."""
+    if settings.warmup_updates is not None:
+        return settings.warmup_updates
+    return math.ceil(updates * settings.warmup)
+
+
+def rates(settings: Train, lr: float, updates: int) -> NDArray[np.float64]:
+    """The rate of every update, float64 [updates], as the optimiser is given it."""
+    schedule = build(SGD([torch.zeros(1, requires_grad=True)], lr=lr), settings, updates)
+    (share,), (peak,) = schedule.lr_lambdas, schedule.base_lrs
+    return float(peak) * np.array([share(position) for position in range(updates)], dtype=np.float64)
+
+
+def go_on(schedule: LambdaLR) -> None:
+    """Set the rate of the next update by this schedule: a state from another one may hold its own rate."""
+    now: list[float | torch.Tensor] = [
+        _rate(schedule, group, schedule.last_epoch) for group in range(len(schedule.base_lrs))
+    ]
+    for group, rate in zip(schedule.optimizer.param_groups, now, strict=True):
+        group["lr"] = rate
+    schedule._last_lr = now
+
+
+def _rate(schedule: LambdaLR, group: int, position: int) -> float:
+    return float(schedule.base_lrs[group] * schedule.lr_lambdas[group](position))  # as LambdaLR does

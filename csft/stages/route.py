@@ -1,0 +1,106 @@
+"""What a training consists of, update by update, so that another one can be seen to begin as it does.
+
+An update is its records in order, how they lie in rows and micro-batches, and the learning rate. Records are
+named by dataset and number: row numbers depend on how many epochs are drawn.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from csft.train import Epochs
+
+Flat = NDArray[np.int64]
+Part = tuple["EpochPlan", int]
+
+
+class EpochPlan(Protocol):
+    """The updates of an epoch in flat arrays (`csft.data.Plan`)."""
+
+    records: Flat
+    start: Flat
+    batch: int
+    micro_batch: int
+    joined: bool
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+
+    def __len__(self) -> int: ...
+
+
+class Route:
+    """All updates of a training. `origins(rows)` gives each row a number, the same for the same record."""
+
+    def __init__(self, plan: "Epochs", rates: NDArray[np.float64], origins: Callable[[Flat], Flat]) -> None:
+        self._parts = cast(Sequence[Part], plan.parts())
+        self._rates, self._origins = rates, origins
+        self._digests: dict[int, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._rates)
+
+    def digest(self, updates: int) -> str:
+        """A hash of the first `updates` updates; equal for two trainings that begin so far alike."""
+        if updates not in self._digests:
+            whole = hashlib.sha256(self._rates[:updates].tobytes())
+            left = updates
+            for number, (_, taken) in enumerate(self._parts):
+                if left > 0:
+                    whole.update(self._hash(number, min(taken, left)))
+                left -= taken
+            self._digests[updates] = whole.hexdigest()
+        return self._digests[updates]
+
+    def shared(self, other: "Route") -> int:
+        """How many updates the two have in common at their beginning."""
+        rates = min(len(self), len(other))
+        same = _first(self._rates[:rates] != other._rates[:rates])
+        done = 0
+        for (mine, taken), (theirs, also) in zip(self._parts, other._parts, strict=False):
+            least = min(taken, also)
+            alike = self._alike(other, mine, theirs, least)
+            done += alike
+            if alike < least or taken != also:
+                break
+        return min(same, done)
+
+    def _alike(self, other: "Route", mine: EpochPlan, theirs: EpochPlan, updates: int) -> int:
+        """How many of an epoch's first `updates` updates are the same in both."""
+        if mine is theirs and self._origins == other._origins:
+            return updates
+        if _form(mine) != _form(theirs):
+            return 0
+        wanted = [min(updates * mine.batch, plan.rows) for plan in (mine, theirs)]
+        rows = min(wanted)
+        bounds = _first(mine.start[: rows + 1] != theirs.start[: rows + 1])  # of `bounds - 1` rows they agree
+        records = int(mine.start[max(bounds - 1, 0)])
+        ours, those = self._origins(mine.records[:records]), other._origins(theirs.records[:records])
+        first = _first(ours != those)
+        whole = int(np.searchsorted(mine.start[:bounds], first, side="right")) - 1  # rows
+        return updates if wanted == [whole, whole] else whole // mine.batch  # the last may be short
+
+    def _hash(self, number: int, updates: int) -> bytes:
+        """Of the first updates of an epoch."""
+        plan = self._parts[number][0]
+        rows = min(updates * plan.batch, plan.rows)
+        start = plan.start[: rows + 1]
+        found = hashlib.sha256(repr((*_form(plan), rows)).encode())
+        for numbers in (start, self._origins(plan.records[: int(start[-1])])):
+            found.update(np.ascontiguousarray(numbers, dtype="<i8").tobytes())
+        return found.digest()
+
+
+def _form(plan: EpochPlan) -> tuple[int, int, int, bool]:
+    """What all updates of an epoch have in common; its length, since epochs passed are counted by it."""
+    return len(plan), plan.batch, plan.micro_batch, plan.joined
+
+
+def _first(differ: NDArray[np.bool_]) -> int:
+    """Where two arrays first differ; their length where they do not."""
+    return int(differ.argmax()) if differ.any() else len(differ)
