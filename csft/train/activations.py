@@ -6,10 +6,12 @@ number, L = length of a row:
 
     norm           4h the input in float32; training the weight adds a·h, the normed input
     linear layer   a × its input, once for layers that share it, where its weight is trained. LoRA on bfloat16
-                   casts the input to float32 for every adapter: 4 × its input each, and 4 × rank
+                   casts the input to float32 for every adapter: 4 × its input each, and 4 × rank. In passes
+                   of several members (csft/model/routed.py) layers share the input as it is
     rotation       nothing: cos and sin need no gradient
     sdpa, flash    a(2q + 2k) queries, keys, values, output, and 4 × heads of log-sums. With a mask keys and
                    values are repeated (a·4q), and each block makes its own copy of the mask in numbers (a·L)
+    varlen         as sdpa; what it gives for a row of several records is laid out anew for the next layer
     eager          a·3q, and per head 4L the softmax in float32; bfloat16 adds 2L, what it is rounded to
     gated MLP      a·3i: gate, activated gate, and the other half; the product is the last layer's input
 
@@ -123,7 +125,7 @@ def _inputs(net: Anatomy, work: Workload) -> int:
         )  # the mask: bits' bytes, numbers
         return between + _wide(kinds, net) * (4 + dropped)
     readers = {_SHARES.get(kind.name, kind.name): kind for kind in kinds}
-    if work.attention != "eager":
+    if work.attention != "eager" and not (work.varlen and work.joined):
         readers.pop("o_proj", None)
     return between + _wide(readers.values(), net) * work.weight_bytes
 
@@ -134,7 +136,7 @@ def _wide(kinds: Iterable[Linear], net: Anatomy) -> int:
 
 def _own_copies(work: Workload) -> bool:
     """Whether every adapter keeps an input of its own: cast to float32, or with numbers dropped."""
-    return not work.full and (work.weight_bytes < 4 or work.dropout > 0)
+    return not (work.full or work.pass_tokens) and (work.weight_bytes < 4 or work.dropout > 0)
 
 
 def _keeps_product(net: Anatomy, work: Workload) -> bool:

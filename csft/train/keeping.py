@@ -1,18 +1,18 @@
 """When a training's state is kept, and what belongs to it: killed anywhere, it goes on as if it never was."""
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from transformers import TrainerCallback
 
 from csft.config import Train
 from csft.console import say
-from csft.errors import TrainingError
+from csft.errors import DivergedError, TrainingError
 from csft.ranks import ALONE, Ranks
-from csft.train import optimizers, randomness
+from csft.train import optimizers, randomness, schedules
 from csft.train.checkpoints import Checkpoint, Checkpoints, Parts
 from csft.train.sharding import for_leader, local, sliced
 from csft.train.updates import Counts
@@ -24,7 +24,8 @@ WEIGHTS, OPTIMIZER, RANDOM = "weights", "optimizer", "random"  # the files of a 
 class FitResult:
     """What training has done up to its last finished update, the time before a kill included.
 
-    Losses are means over the trained tokens of one update.
+    Losses are means over the trained tokens of one update. What another training did of this one, a stage
+    that they share, is included, and named in the fields that begin with `shared_`.
     """
 
     updates: int = 0
@@ -34,6 +35,9 @@ class FitResult:
     first_loss: float = 0.0
     last_loss: float = 0.0
     halvings: int = 0  # times the micro-batch was halved because the GPU's memory was full
+    shared_updates: int = 0
+    shared_seconds: float = 0.0
+    shared_from: str = ""  # the trial that trained them, or the last part of them
 
     @property
     def tokens_per_s(self) -> float:
@@ -41,11 +45,21 @@ class FitResult:
         return self.tokens / self.seconds if self.seconds else 0.0
 
 
-class Keeper(TrainerCallback):
-    """Restores a checkpoint before the first update and writes one when it is due.
+class Sharing(Protocol):
+    """Who keeps states of this training for others that begin alike."""
 
-    It must come after the callback that logs: a checkpoint of update n is written when row n is. Of several
-    processes the first one writes it, so all have to come here at the same update.
+    @property
+    def points(self) -> Collection[int]:
+        """The updates after which it wants the state."""
+
+    def save(self, step: int, parts: Parts, state: Mapping[str, Any]) -> None:
+        """Keep the state after `step` updates; what cannot be written is said and costs no training."""
+
+
+class Keeper:
+    """Restores a checkpoint before the first update, counts what is done, and writes one when it is due.
+
+    Of several processes the first one writes it, so all have to come here at the same update.
     """
 
     def __init__(
@@ -54,55 +68,58 @@ class Keeper(TrainerCallback):
         start: Checkpoint | None,
         settings: Train,
         device: str,
+        *,
         ranks: Ranks = ALONE,
+        sharing: Sharing | None = None,
     ) -> None:
         self.checkpoints, self.start, self.settings, self.device = checkpoints, start, settings, device
-        self.ranks = ranks
+        self.ranks, self.sharing = ranks, sharing
         self.done = FitResult(**start.state["done"]) if start else FitResult()
         self._kept_at, self._kept_update = time.monotonic(), self.done.updates
         self._latest = start  # what was written last is not written again
-        self._parts: dict[str, Any] = {}  # net, optimiser and schedule, once the Trainer has made them
+        self._parts: dict[str, Any] = {}  # net, optimiser and schedule, once they are made
         self._random = randomness.take(device)
         self.loss, self.counts = 0.0, Counts(0, 0, 0)  # of the update at work, or just done
         self._since = time.perf_counter()
+
+    def check(self, what: str, value: float) -> None:
+        """Raise DivergedError where the update at work gave what is no number, before it reaches a weight."""
+        if not math.isfinite(value):
+            last = self.done.last_loss if self.done.updates else None
+            raise DivergedError(what, value, self.done.updates + 1, last)
 
     def doing(self, loss: float, counts: Counts) -> None:
         """Note what the update at work consists of; it counts when its step is done."""
         self.loss, self.counts = loss, counts
 
-    def on_step_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Restore, once the Trainer has built everything."""
-        if self._parts:
-            return
-        net, optimizer, schedule = given["model"], given["optimizer"], given["lr_scheduler"]
-        optimizer = getattr(optimizer, "optimizer", optimizer)  # accelerate wraps it
+    def begin(self, net: Any, optimizer: Any, schedule: Any) -> None:
+        """Restore, once everything is made: making it may have drawn random numbers."""
         self._parts = {"net": net, "optimizer": optimizer, "schedule": schedule}
-        # Not before: making the loader has drawn a random number.
         if self.start:
             restore(self.start, net, optimizer, schedule, self.device)
         self._random = randomness.take(self.device)
         self._since = time.perf_counter()
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Count the update that is done."""
+    def counted(self, seconds: float | None = None) -> None:
+        """Count the update that is done, and the time it took: by default since the last one."""
         done, now = self.done, time.perf_counter()
         done.first_loss = done.first_loss if done.updates else self.loss
         done.last_loss = self.loss
         done.updates += 1
         done.tokens += self.counts.tokens
         done.trained_tokens += self.counts.trained_tokens
-        done.seconds += now - self._since
+        done.seconds += now - self._since if seconds is None else seconds
         self._since = now
 
     def go_on(self) -> None:
         """Leave the time since the last update out: it was not spent on training."""
         self._since = time.perf_counter()
 
-    def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Write a checkpoint when it is due."""
-        if "loss" not in given["logs"]:
-            return  # the Trainer's summary at the end
+    def logged(self) -> None:
+        """Write a checkpoint when it is due, and what is to be shared: of update n after row n is written."""
         self._random = randomness.take(self.device)
+        if self.sharing and self.done.updates in self.sharing.points:
+            self.sharing.save(self.done.updates, *self._state())
         if self.ranks.any(self._due()):
             self.keep()
 
@@ -113,6 +130,13 @@ class Keeper(TrainerCallback):
         if self._latest and self._latest.step == self.done.updates:
             return self._latest
         self._kept_at, self._kept_update = time.monotonic(), self.done.updates
+        parts, state = self._state()
+        saved = self._save(self.checkpoints, parts, state) if self.ranks.leads else None
+        self._latest = self.ranks.agree(saved)
+        return self._latest
+
+    def _state(self) -> tuple[Parts, dict[str, Any]]:
+        """Tensors by file, and what JSON holds."""
         net, optimizer = self._parts["net"], self._parts["optimizer"]
         tensors, values = optimizers.state_tensors(optimizer, net)
         parts = {
@@ -126,9 +150,7 @@ class Keeper(TrainerCallback):
             "schedule": self._parts["schedule"].state_dict(),
             "random": self._random.values,
         }
-        saved = self._save(self.checkpoints, parts, state) if self.ranks.leads else None
-        self._latest = self.ranks.agree(saved)
-        return self._latest
+        return parts, state
 
     def _save(self, checkpoints: Checkpoints, parts: Parts, state: dict[str, Any]) -> Checkpoint | None:
         try:
@@ -143,7 +165,12 @@ class Keeper(TrainerCallback):
         each = ((name, for_leader(tensor, self.ranks)) for name, tensor in tensors.items())
         return {name: tensor for name, tensor in each if tensor is not None}
 
-    def finite(self) -> bool:
+    def keep_finite(self) -> None:
+        """Keep what a training that diverged was before, unless its weights are no numbers already."""
+        if self._finite():
+            self.keep()
+
+    def _finite(self) -> bool:
         """Tell whether every trained weight is a finite number."""
         weights = trained_weights(self._parts["net"]).values() if self._parts else ()
         return not self.ranks.any(not all(bool(torch.isfinite(local(weight)).all()) for weight in weights))
@@ -165,6 +192,7 @@ def restore(start: Checkpoint, net: Any, optimizer: Any, schedule: Any, device: 
     restore_weights(start, net)
     optimizers.load_state(optimizer, net, start.tensors(OPTIMIZER), start.state["optimizer"])
     schedule.load_state_dict(start.state["schedule"])
+    schedules.go_on(schedule)
     randomness.put_back(start.tensors(RANDOM), start.state["random"], device)
 
 

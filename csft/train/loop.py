@@ -1,13 +1,12 @@
 """Fine-tuning through transformers' Trainer, fed with planned updates."""
 
-import math
 from signal import Signals
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
-from transformers import PreTrainedModel, Trainer, TrainingArguments, set_seed
+from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback
 
 from csft.config import Train
@@ -17,19 +16,18 @@ from csft.ranks import ALONE, Ranks
 from csft.stopping import AskedError, StopRequest, stop_requests
 from csft.train import optimizers, schedules
 from csft.train.checkpoints import Checkpoint, Checkpoints
-from csft.train.keeping import FitResult, Keeper, restore_weights
+from csft.train.course import Course
+from csft.train.keeping import FitResult, Keeper, Sharing, restore_weights
 from csft.train.loss import label_loss, runs_head_alone
-from csft.train.progress import Log, Progress
+from csft.train.progress import Log
 from csft.train.sharding import in_forward, reseed, spread, sum_gradients, whole
 from csft.train.speed import Meter
-from csft.train.updates import Collate, EpochPlan, Epochs, Rows, Update, Updates
-from csft.train.visiting import Visit, Visitor
+from csft.train.updates import NOTHING_LEFT, Collate, EpochPlan, Epochs, Rows, Update, Updates
+from csft.train.visiting import NOBODY, Visit
 
 __all__ = ["FitResult", "Rows", "fit"]
 
 LESS_MEMORY = "Lower train.micro_batch or cutoff, set train.gradient_checkpointing=true, or take tune=lora."
-
-NOBODY = Visit()
 
 
 def fit(
@@ -50,12 +48,14 @@ def fit(
     meter: Meter | None = None,
     ranks: Ranks = ALONE,
     visit: Visit = NOBODY,
+    sharing: Sharing | None = None,
 ) -> FitResult:
     """Train `net` in place, from a checkpoint where `start` gives one of this same training.
 
     `epoch_plan(epoch)` gives the micro-batches of each update and `collate` their tensors. After every update
     `log(step, values)` gets `train/loss`, `train/lr`, `train/grad_norm`, `train/epoch` and what `meter`
-    measures; then it is the turn of `visit`, which changes nothing. `scratch` is a folder the Trainer may
+    measures; then it is the turn of `visit`, which changes nothing. `sharing` is given the state after some
+    updates, for trainings that go on from there in another way. `scratch` is a folder the Trainer may
     write to. Several processes (`ranks`) call it alike; under fsdp only the first one's `net` holds weights
     afterwards. Raises DivergedError when a loss or gradient is not finite, StoppedError after SIGTERM or
     Ctrl-C, both with the state kept; TrainingError when there is nothing to train on, MemoryFullError where
@@ -64,19 +64,17 @@ def fit(
     set_seed(seed)
     if device.startswith("cuda:"):
         torch.cuda.set_device(device)  # accelerate has no other word for it
-    keeper = Keeper(checkpoints, start, settings, device, ranks)
+    keeper = Keeper(checkpoints, start, settings, device, ranks=ranks, sharing=sharing)
     plan = Epochs(epoch_plan, epochs)
     if not len(plan):
-        raise TrainingError("mix: no record with a trained token is left; add datasets or raise cutoff.")
+        raise TrainingError(NOTHING_LEFT)
     updates = Updates(rows, plan, collate, keeper.done.halvings, ranks)
     if len(updates) > keeper.done.updates:
-        progress = Progress(log, plan, keeper, meter or Meter(device))
+        course = Course(keeper, plan, log, meter or Meter(device), visit)
         left = len(updates) - keeper.done.updates
         arguments = _arguments(settings, lr=lr, seed=seed, device=device, scratch=scratch, updates=left)
         with spread(net, ranks) as trained:
-            loop = _Loop(trained, updates, settings, arguments, keeper=keeper, progress=progress)
-            loop.add_callback(Visitor(visit, plan, keeper, progress))
-            _train(loop)
+            _train(_Loop(trained, updates, settings, arguments, course=course))
     elif start:
         restore_weights(start, net)
     return keeper.done
@@ -96,14 +94,13 @@ def _train(loop: "_Loop") -> None:
         when = f"after update {keeper.done.updates} of {len(loop.updates)}"
         raise StoppedError(asked.by, when, state) from None
     except DivergedError:
-        if keeper.finite():
-            keeper.keep()
+        keeper.keep_finite()
         raise
     except torch.OutOfMemoryError as error:
         raise MemoryFullError(f"The memory of {loop.args.device} is full ({error}). {LESS_MEMORY}") from error
     finally:
         net.config.use_cache = loop.use_cache
-        loop.progress.close()
+        loop.course.close()
     keeper.keep()
 
 
@@ -130,6 +127,28 @@ def _arguments(
     return arguments
 
 
+class _Hooks(TrainerCallback):
+    """The course of a training, at the places where the Trainer calls back."""
+
+    def __init__(self, course: Course) -> None:
+        self.course, self._begun = course, False
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        """Not before: making the loader draws a random number."""
+        if not self._begun:
+            self._begun = True
+            optimizer = getattr(given["optimizer"], "optimizer", given["optimizer"])  # accelerate wraps it
+            self.course.begin(given["model"], optimizer, given["lr_scheduler"])
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        self.course.counted()
+
+    def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        logs = given["logs"]
+        if "loss" in logs:  # the Trainer's summary at the end has none
+            self.course.logged(*(float(logs[name]) for name in ("loss", "learning_rate", "grad_norm")))
+
+
 class _Loop(Trainer):
     """The Trainer, with a whole update for what it takes for a batch, from wherever a checkpoint left off."""
 
@@ -140,15 +159,14 @@ class _Loop(Trainer):
         settings: Train,
         arguments: TrainingArguments,
         *,
-        keeper: Keeper,
-        progress: Progress,
+        course: Course,
     ) -> None:
         self.use_cache = net.config.use_cache  # the Trainer changes what the checkpoint's own config says
-        left = Subset(updates, range(keeper.done.updates, len(updates)))
-        super().__init__(model=net, args=arguments, train_dataset=left, callbacks=[progress, keeper])
+        self.course, self.keeper = course, course.keeper
+        left = Subset(updates, range(self.keeper.done.updates, len(updates)))
+        super().__init__(model=net, args=arguments, train_dataset=left, callbacks=[_Hooks(course)])
         self.remove_callback(PrinterCallback)
         self.net, self.updates, self.settings = net, updates, settings
-        self.keeper, self.progress = keeper, progress
         self.stop = StopRequest()
         self.ranks, self._seed = updates.ranks, arguments.seed
         self._label_loss = in_forward(net, label_loss, self.ranks) if runs_head_alone(net) else None
@@ -164,10 +182,8 @@ class _Loop(Trainer):
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         if self.lr_scheduler is None:
-            chosen, total = self.settings, len(self.updates)  # of all, not of those that are left
-            self.lr_scheduler: Any = schedules.build(
-                optimizer or self.optimizer, chosen.schedule, total, chosen.warmup, chosen.decay
-            )
+            total = len(self.updates)  # of all, not of those that are left
+            self.lr_scheduler: Any = schedules.build(optimizer or self.optimizer, self.settings, total)
         return self.lr_scheduler
 
     def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
@@ -186,7 +202,7 @@ class _Loop(Trainer):
         reseed(self.ranks, self._seed, self.keeper.done.updates, each=False)  # of stochastic rounding
         self.ranks.sum(total)
         sum_gradients(model.parameters(), self.ranks)
-        self._check("loss", float(total))
+        self.keeper.check("loss", float(total))
         self.keeper.doing(float(total), inputs["counts"])
         return total
 
@@ -227,13 +243,8 @@ class _Loop(Trainer):
 
     def _clip_grad_norm(self, model: nn.Module) -> Any:
         norm = whole(super()._clip_grad_norm(model))
-        self._check("gradient norm", float(norm))  # before it reaches a weight
+        self.keeper.check("gradient norm", float(norm))
         return norm
-
-    def _check(self, what: str, value: float) -> None:
-        done = self.keeper.done
-        if not math.isfinite(value):
-            raise DivergedError(what, value, done.updates + 1, done.last_loss if done.updates else None)
 
     def floating_point_ops(self, inputs: Any) -> int:
         return 0  # the Trainer's estimate reads one batch's ids; an update holds several

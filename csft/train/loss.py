@@ -43,16 +43,33 @@ def label_loss(net: Any, micro_batch: dict[str, Tensor], trained_tokens: int) ->
     Equal to the model's own loss, in float32; a label is predicted from the position before it. Without a
     label it is 0 and can still be differentiated. Its backward pass runs once.
     """
+    hidden_TD = last_hidden(net, micro_batch)
+    at_N, targets_N = labelled(micro_batch["labels"])
+    return (
+        summed_loss(net.get_output_embeddings(), hidden_TD.index_select(0, at_N), targets_N) / trained_tokens
+    )
+
+
+def last_hidden(net: Any, micro_batch: dict[str, Tensor]) -> Tensor:
+    """What the blocks give at every position of every row, [tokens, hidden]."""
     # Rows are padded on the right, where causal attention never looks; without a mask its kernel is faster.
     inputs = {name: value for name, value in micro_batch.items() if name not in ("labels", "attention_mask")}
     # With the cache on, packed records would attend across their borders.
-    hidden_BLD = net.get_decoder()(**inputs, use_cache=False).last_hidden_state
-    targets_T = pad(micro_batch["labels"][:, 1:], (0, 1), value=IGNORED).flatten()
+    hidden_BLD: Tensor = net.get_decoder()(**inputs, use_cache=False).last_hidden_state
+    return hidden_BLD.flatten(0, 1)
+
+
+def labelled(labels_BL: Tensor) -> tuple[Tensor, Tensor]:
+    """Positions whose next token has a label, counted over all rows, and those labels."""
+    targets_T = pad(labels_BL[:, 1:], (0, 1), value=IGNORED).flatten()
     at_N = (targets_T != IGNORED).nonzero().squeeze(1)
-    hidden_ND, targets_N = hidden_BLD.flatten(0, 1).index_select(0, at_N), targets_T[at_N]
-    head = net.get_output_embeddings()
-    summed = (head_loss if fits(head, hidden_ND) else _any_head_loss)(head, hidden_ND, targets_N)
-    return summed / trained_tokens
+    return at_N, targets_T[at_N]
+
+
+def summed_loss(head: Any, hidden_ND: Tensor, targets_N: Tensor) -> Tensor:
+    """Sum of cross-entropies of `head`'s logits, in float32. Its backward pass runs once."""
+    summed: Tensor = (head_loss if fits(head, hidden_ND) else _any_head_loss)(head, hidden_ND, targets_N)
+    return summed
 
 
 def validation_loss(net: Any, rows: Rows, plan: Plans, collate: Collate) -> float:

@@ -98,7 +98,7 @@ def weight_bytes(net: Anatomy, work: Workload) -> float:
     """Bytes of the weights, adapters included."""
     rest = net.parameters - net.blocks
     blocks = net.blocks * (NF4_BYTES if work.tune == "qlora" else work.weight_bytes)
-    adapter = 0 if work.full else net.adapter(work.rank, work.names) * work.trained_bytes
+    adapter = 0 if work.full else net.adapter(work.rank, work.names) * work.trained_bytes * work.members
     return (blocks + rest * work.weight_bytes + adapter) / work.shards
 
 
@@ -142,15 +142,17 @@ def moments(net: Anatomy, work: Workload) -> Iterator[Moment]:
         yield Moment(name, gradients, states, active, temporary + _gathered(net, work))
     exam = activations.forward_only(net, work, work.exam_tokens) + _exam_logits(net, work)
     exam += _exam_cache(net, work)
-    yield Moment("exam", 0.0, states if work.rungs else 0.0, 0.0, exam + _gathered(net, work))
+    yield Moment(
+        "exam", 0.0, states if work.rungs or work.members > 1 else 0.0, 0.0, exam + _gathered(net, work)
+    )
 
 
 def _trained(net: Anatomy, work: Workload) -> Iterator[tuple[int, int]]:
     """Numbers of trained tensors: of what size, how many."""
     if not work.full:
         for kind in net.adapted(work.names):
-            yield work.rank * kind.inputs, kind.count
-            yield work.rank * kind.outputs, kind.count
+            yield work.rank * kind.inputs, kind.count * work.members
+            yield work.rank * kind.outputs, kind.count * work.members
         return
     for kind in net.linears:
         yield kind.inputs * kind.outputs, kind.count
@@ -160,10 +162,11 @@ def _trained(net: Anatomy, work: Workload) -> Iterator[tuple[int, int]]:
 
 def _loss(net: Anatomy, work: Workload) -> float:
     """Logits in their type and in float32; without chunks their gradients too; hidden states twice."""
+    labelled = min(work.tokens, work.batch * work.cutoff)  # of one member of a pass
     chosen = 2 * work.tokens * net.hidden * work.weight_bytes
     if work.loss_positions is None:
         return work.tokens * net.vocabulary * (12 + work.weight_bytes) + chosen
-    return min(work.loss_positions, work.tokens) * net.vocabulary * (4 + work.weight_bytes) + chosen
+    return min(work.loss_positions, labelled) * net.vocabulary * (4 + work.weight_bytes) + chosen
 
 
 def _down(net: Anatomy, work: Workload) -> float:

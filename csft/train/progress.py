@@ -1,9 +1,6 @@
 """A bar for a person, and every update's numbers for the run folder."""
 
 from collections.abc import Callable
-from typing import Any
-
-from transformers import TrainerCallback
 
 from csft.console import bar
 from csft.train.keeping import Keeper
@@ -13,27 +10,25 @@ from csft.train.updates import Epochs
 Log = Callable[[int, dict[str, float]], None]
 
 
-class Progress(TrainerCallback):
+class Progress:
     """Logs loss, learning rate, gradient norm and speed of every update that `keeper` has counted."""
 
-    def __init__(self, log: Log, plan: Epochs, keeper: Keeper, meter: Meter) -> None:
+    def __init__(self, log: Log, plan: Epochs, keeper: Keeper, meter: Meter, name: str = "training") -> None:
         self.log, self.plan, self.keeper, self.meter = log, plan, keeper, meter
-        self.bar = bar("training", "update", len(plan), done=keeper.done.updates)
+        self.bar = bar(name, "update", len(plan), done=keeper.done.updates)
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+    def begin(self) -> None:
         """Start the clock."""
         self.meter.start()
 
-    def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Log an update; the Trainer's summary at the end is none."""
-        logs, updates, counts = given["logs"], self.keeper.done.updates, self.keeper.counts
-        if "loss" not in logs:
-            return
-        speed = self.meter.update(counts.tokens, counts.trained_tokens, squares=counts.squares)
+    def updated(self, loss: float, lr: float, norm: float, seconds: float | None = None) -> None:
+        """Log an update and its speed, by default over the time since the last one."""
+        updates, counts = self.keeper.done.updates, self.keeper.counts
+        speed = self.meter.update(counts.tokens, counts.trained_tokens, seconds, counts.squares)
         values = {
-            "train/loss": float(logs["loss"]),
-            "train/lr": float(logs["learning_rate"]),
-            "train/grad_norm": float(logs["grad_norm"]),
+            "train/loss": loss,
+            "train/lr": lr,
+            "train/grad_norm": norm,
             "train/epoch": self.plan.passed(updates),
             **speed,
         }

@@ -11,7 +11,7 @@ micro-batches, their rows, and the records of each row (most often one):
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple, Protocol, TypedDict
 
 from torch import Tensor, full_like
@@ -19,6 +19,7 @@ from torch.utils.data import Dataset
 
 from csft.ranks import ALONE, Ranks
 
+NOTHING_LEFT = "mix: no record with a trained token is left; add datasets or raise cutoff."
 IGNORED = -100  # label of a position that is not trained on (torch's cross-entropy convention)
 
 Record = dict[str, list[int]]
@@ -84,6 +85,11 @@ class Epochs:
     def __getitem__(self, index: int) -> UpdatePlan:
         epoch = bisect_right(self._ends, index) - 1
         return self._plans[epoch][index - self._ends[epoch]]
+
+    def parts(self) -> list[tuple[Sequence[UpdatePlan], int]]:
+        """Each epoch's plan and how many of its updates are taken."""
+        taken = [end - begin for begin, end in pairwise(self._ends)]
+        return list(zip(self._plans, taken, strict=True))
 
     def passed(self, updates: int) -> float:
         """Epochs done after that many updates, at least 1."""

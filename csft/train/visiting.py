@@ -9,10 +9,8 @@ Training goes on as if nobody had been there: the same random numbers, the same 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from transformers import TrainerCallback
 
 from csft.errors import PrunedError
 from csft.train import randomness
@@ -42,23 +40,22 @@ class Visit:
     """Exam `rung` is due after `update`, at `epoch`; the state is kept. Not called after the last update."""
 
 
-class Visitor(TrainerCallback):
-    """Lets the visit happen. It comes after the callbacks that log and keep: what it ends is not lost."""
+NOBODY = Visit()
+
+
+class Visitor:
+    """Lets the visit happen, when an update is logged and kept: what it ends is not lost."""
 
     def __init__(self, visit: Visit, plan: Epochs, keeper: Keeper, progress: Progress) -> None:
         self.visit, self.plan, self.keeper, self.progress = visit, plan, keeper, progress
-        self._begun = False
 
-    def on_step_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+    def begin(self) -> None:
         """An exam that an earlier attempt did not live to take."""
-        if not self._begun and self.keeper.start:
+        if self.keeper.start:
             self._at_rung()
-        self._begun = True
 
-    def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+    def updated(self) -> None:
         """After an update."""
-        if "loss" not in given["logs"]:
-            return  # the Trainer's summary at the end
         done = self.keeper.done.updates
         try:
             self.visit.updated(done, len(self.plan), self.plan.passed(done))

@@ -12,7 +12,8 @@ class Workload:
 
     `attention` is the implementation's name in transformers. `loss_positions`: for how many positions logits
     exist at a time (None: for all labels of a micro-batch). `shards`: GPUs that weights, gradients and
-    optimiser states are divided among (FSDP), 1 where every GPU holds them all.
+    optimiser states are divided among (FSDP), 1 where every GPU holds them all. `members`: adapters like this
+    one that are trained together, in passes of `pass_tokens`, whatever the micro-batch of each.
     """
 
     tune: str  # full, lora, qlora
@@ -34,11 +35,13 @@ class Workload:
     rungs: bool = False  # whether exams come between updates too
     device: str = "cpu"
     shards: int = 1
+    members: int = 1
+    pass_tokens: int = 0  # 0: a micro-batch is computed at a time
 
     @property
     def tokens(self) -> int:
         """Positions of a micro-batch at worst: every row is as long as the cut-off lets it be."""
-        return self.micro_batch * self.cutoff
+        return self.pass_tokens or self.micro_batch * self.cutoff
 
     @property
     def length(self) -> int:
@@ -48,6 +51,8 @@ class Workload:
     @property
     def joined(self) -> bool:
         """Whether a micro-batch is one row, as csft.data.batches joins them."""
+        if self.pass_tokens:
+            return True
         return self.batching == "packed" or (self.batching == "best_fit" and (self.flash or self.varlen))
 
     @property
@@ -68,11 +73,13 @@ class Workload:
     @property
     def own_positions(self) -> bool:
         """Whether every row has positions of its own, because rows hold several records."""
-        return self.batching in ("packed", "best_fit")
+        return bool(self.pass_tokens) or self.batching in ("packed", "best_fit")
 
     @property
     def accumulates(self) -> bool:
-        """Whether an update has several micro-batches, so that gradients wait for the next."""
+        """Whether an update has several micro-batches or passes, so that gradients wait for the next."""
+        if self.pass_tokens:
+            return self.members * self.batch * self.cutoff > self.pass_tokens
         return self.batch > self.micro_batch
 
     @property
