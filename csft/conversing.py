@@ -5,7 +5,7 @@ manner   of answers sampled to some of its questions, beside the dataset's own
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from csft import chat, data, track, train
 from csft.console import say
 from csft.errors import NotNumbersError
 from csft.files import hash_value
-from csft.filling import within
+from csft.filling import at_once, within
 from csft.identity import chat_key
 from csft.job import Job
 from csft.one_of_many import one_of_many
@@ -21,6 +21,8 @@ from csft.result import ALL
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from csft.model.together import Together
 
 # Tokens of a dialogue whatever the trial's cut-off; a longer one loses its earliest turns.
 LONGEST = 2048
@@ -39,35 +41,70 @@ class _Asked:
     reference_ids: list[int]
 
 
-def converse(
-    job: Job, net: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase"
-) -> tuple[Talk, list[dict[str, Any]]]:
-    """Figures of a net, and one plain row per sampled answer. Both empty where no dialogue is held out.
+Losses = dict[str, tuple[float, int]]  # by dataset: nats a token, and how many tokens
+Pair = tuple[_Asked, chat.Sampled]
+Conversation = tuple[Talk, list[dict[str, Any]]]  # and one plain row per sampled answer
+
+
+def converse(job: Job, net: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> Conversation:
+    """How a net talks. Both parts empty where no dialogue is held out.
 
     NotNumbersError for a loss that is not a number.
     """
-    held_out = job.held_out
-    if not held_out.dialogues:
+    if not job.held_out.dialogues:
         return {}, []
-    losses = {name: _loss(job, net, tokenizer, held_out.of(name)) for name in held_out.datasets}
-    asked = [one for name in held_out.datasets for one in _asked(job, tokenizer, held_out.of(name))]
-    settings = job.config.chat
-    answers = chat.sample(
-        net,
-        [one.prompt for one in asked],
-        stops=_stops(tokenizer, job.config.data.template),
-        pad_id=tokenizer.pad_token_id,
-        max_new_tokens=settings.max_new_tokens,
-        batch_tokens=job.config.exam.batch_tokens,
-    )
-    both = list(zip(asked, answers, strict=True))
+    losses, asked = _losses(job, net, tokenizer), _all_asked(job, tokenizer)
+    answers = chat.sample(net, [one.prompt for one in asked], _drawing(job, tokenizer))
+    return _conversation(job, tokenizer, losses, list(zip(asked, answers, strict=True)))
+
+
+def talk_key(job: Job) -> str:
+    """Trials of equal keys, on one base, talk of the same and can do so together."""
+    config = job.config
+    parts = [asdict(config.chat), config.data.template, config.exam.batch_tokens, job.device, job.tokenizer]
+    return hash_value([*parts, job.held_out.hash])
+
+
+def converse_together(
+    together: "Together",
+    talkers: Mapping[int, tuple[Job, "PreTrainedModel"]],
+    tokenizer: "PreTrainedTokenizerBase",
+) -> dict[int, Conversation | NotNumbersError]:
+    """How several nets talk, the members of `together` by these numbers, whose trials' `talk_key`s are equal.
+
+    As `converse` has it for each, or its error. Answers are sampled together, which are many short steps;
+    losses are measured one after another, which takes no longer.
+    """
+    from csft.model.joint import Joint
+
+    job = next(one for one, _ in talkers.values())
+    if not job.held_out.dialogues:
+        return {member: ({}, []) for member in talkers}
+    losses: dict[int, Losses] = {}
+    found: dict[int, Conversation | NotNumbersError] = {}
+    for member, (own, net) in talkers.items():
+        try:
+            losses[member] = _losses(own, net, tokenizer)
+        except NotNumbersError as error:
+            found[member] = error
+    asked = _all_asked(job, tokenizer)
+    prompts = [one.prompt for one in asked]
+    answers = chat.sample_together(Joint(together), list(losses), prompts, _drawing(job, tokenizer))
+    for member, own_answers in answers.items():
+        pairs = list(zip(asked, own_answers, strict=True))
+        found[member] = _conversation(job, tokenizer, losses[member], pairs)
+    return found
+
+
+def _conversation(job: Job, tokenizer: Any, losses: Losses, pairs: list[Pair]) -> Conversation:
+    held_out, limit = job.held_out, job.config.chat.max_new_tokens
     tokens = sum(count for _, count in losses.values())
     loss = math.fsum(mean * count for mean, count in losses.values()) / tokens
-    talk = {ALL: _figures(loss, tokens, held_out.dialogues, both, settings.max_new_tokens)}
+    talk = {ALL: _figures(loss, tokens, held_out.dialogues, pairs, limit)}
     for name, (mean, count) in losses.items():
-        own = [pair for pair in both if pair[0].dataset == name]
-        talk[name] = _figures(mean, count, held_out.of(name), own, settings.max_new_tokens)
-    return talk, [_row(tokenizer, *pair) for pair in both]
+        own = [pair for pair in pairs if pair[0].dataset == name]
+        talk[name] = _figures(mean, count, held_out.of(name), own, limit)
+    return talk, [_row(tokenizer, *pair) for pair in pairs]
 
 
 def base_talk(job: Job, net: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> Talk:
@@ -89,13 +126,18 @@ def base_talk(job: Job, net: "PreTrainedModel", tokenizer: "PreTrainedTokenizerB
     return {name: chat.Figures(**figures) for name, figures in stored.items()}
 
 
+def _losses(job: Job, net: Any, tokenizer: Any) -> Losses:
+    return {name: _loss(job, net, tokenizer, job.held_out.of(name)) for name in job.held_out.datasets}
+
+
 def _loss(job: Job, net: Any, tokenizer: Any, dialogues: Sequence[data.Dialogue]) -> tuple[float, int]:
     """Mean natural-log loss per token of the answers and of what ends them, and how many these are."""
     template, attention = job.config.data.template, net.config._attn_implementation
     rows = _Rows(
         [data.encode(one.records[-1], tokenizer, template, LONGEST, policy=_POLICY) for one in dialogues]
     )
-    plan = [[[[row] for row in batch]] for batch in within(job.config.exam.batch_tokens, rows.lengths)]
+    most = at_once(job.config.exam.batch_tokens, net.device)
+    plan = [[[[row] for row in batch]] for batch in within(most, rows.lengths)]
 
     def collate(records: Any) -> dict[str, Any]:
         return data.collate(records, tokenizer.pad_token_id, False, attention)
@@ -124,6 +166,11 @@ class _Rows:
         return {"input_ids": ids, "labels": labels}
 
 
+def _all_asked(job: Job, tokenizer: Any) -> list[_Asked]:
+    held_out = job.held_out
+    return [one for name in held_out.datasets for one in _asked(job, tokenizer, held_out.of(name))]
+
+
 def _asked(job: Job, tokenizer: Any, dialogues: Sequence[data.Dialogue]) -> list[_Asked]:
     """`chat.answers` questions of a dataset's dialogues, chosen by a hash; a larger number adds to them."""
     turns = [(one, length) for one in dialogues for length in one.lengths]
@@ -142,17 +189,19 @@ def _question(job: Job, tokenizer: Any, dialogue: data.Dialogue, length: int) ->
     return _Asked(dialogue.dataset, record.instruction, record.output, ids[:begin], reference)
 
 
-def _stops(tokenizer: Any, template: str) -> list[int]:
-    """What ends an answer: the end of text, and the marker that ends a turn."""
-    turn_end = data.TEMPLATES[template].markers[-1]
-    return sorted({tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids(turn_end)})
+def _drawing(job: Job, tokenizer: Any) -> chat.Drawing:
+    """The limits; an answer ends with the end of text, or the marker that ends a turn."""
+    turn_end = data.TEMPLATES[job.config.data.template].markers[-1]
+    stops = sorted({tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids(turn_end)})
+    tokens = job.config.exam.batch_tokens
+    return chat.Drawing(stops, tokenizer.pad_token_id, job.config.chat.max_new_tokens, tokens)
 
 
 def _figures(
     loss: float,
     tokens: int,
     dialogues: Sequence[data.Dialogue],
-    pairs: Sequence[tuple[_Asked, chat.Sampled]],
+    pairs: Sequence[Pair],
     limit: int,
 ) -> chat.Figures:
     answers, references = [answer for _, answer in pairs], [asked.reference_ids for asked, _ in pairs]

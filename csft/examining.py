@@ -1,9 +1,9 @@
 """How a trial takes its exams: the tuned model each time, the untrained one once for all trials on it."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +21,8 @@ from csft.stopping import heed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from csft.model.together import Together
 
 
 WHO = {"tuned": True, "untrained": False}
@@ -77,19 +79,68 @@ def ask(
     `place` is None for the exam after training. Raises DivergedError where training left a net that gives no
     numbers.
     """
-    name, after = (f"{split}-{place.update:08d}", [place.update]) if place else (split, [])
-    kept = exam.KeptAnswers(
-        job.folder.path / f"answers-{name}.jsonl", hash_value([job.identity.hash, split, *after])
-    )
-    how = asking(job.config, tuned=True)
-    watched = split == OBJECTIVE_SPLIT
-    batches = stream(
-        job, net, tokenizer, questions, how, kept=kept, rounds=job.watch.rounds if watched else 1
-    )
-    if watched:
-        batches = _shown(job, batches, questions, place.number if place else None)
+    paper = _paper(job, tokenizer, split, questions)
+    _begin(job, split, place, len(questions))
+    batches = _stream(net, tokenizer, paper, _kept(job, split, place))
     with numbers(place.update if place else job.updates):
-        return exam.in_order(questions, batches)
+        return exam.in_order(questions, map(partial(_show, job, split, place, _by_id(questions)), batches))
+
+
+@dataclass
+class Sitter:
+    """Who sits an exam with others: its trial, when, and, in the end, its answers or what ended its exam."""
+
+    job: Job
+    place: OnTheWay | None = None
+    answers: list[exam.Prediction] = field(default_factory=list)
+    error: Exception | None = None
+
+
+def exam_key(job: Job) -> str:
+    """Trials of equal keys, on one base, can be asked together where they have the same questions."""
+    settings, how = job.config.exam, asking(job.config, tuned=True)
+    sizes = [settings.batch_tokens, settings.batch_rows, job.watch.rounds]
+    return hash_value([asdict(how), job.config.data.template, job.tokenizer, job.device, sizes])
+
+
+def ask_together(
+    together: "Together",
+    sitters: Mapping[int, Sitter],
+    tokenizer: "PreTrainedTokenizerBase",
+    split: str,
+    questions: list[Any],
+) -> None:
+    """Put a split's questions to several tuned nets as `ask` does, each the member of that number.
+
+    Their trials' `exam_key`s are equal. A sitter is left with its answers in the order of the questions, or
+    with what ended its exam, DivergedError or whatever its watch raised, while the others go on. Raised is
+    what concerns all, such as a request to stop; answers are kept by then.
+    """
+    from csft.model.joint import Joint
+
+    one = next(iter(sitters.values())).job
+    takers: exam.Takers = {
+        member: _kept(sitter.job, split, sitter.place) for member, sitter in sitters.items()
+    }
+    by_id = _by_id(questions)
+    paper = _paper(one, tokenizer, split, questions)
+    for sitter in sitters.values():
+        _begin(sitter.job, split, sitter.place, len(questions))
+    for answered in exam.stream_together(Joint(together), takers, tokenizer, paper):
+        heed()
+        for member, batch in answered.items():
+            sitter = sitters[member]
+            try:
+                with numbers(sitter.place.update if sitter.place else sitter.job.updates):
+                    if isinstance(batch, NotNumbersError):
+                        raise batch
+                sitter.answers += _show(sitter.job, split, sitter.place, by_id, batch)
+            except Exception as error:
+                sitter.error = error
+                takers.pop(member, None)
+    for sitter in sitters.values():
+        if sitter.error is None:
+            sitter.answers = exam.in_order(questions, [sitter.answers])
 
 
 @contextmanager
@@ -101,42 +152,66 @@ def numbers(update: int) -> Iterator[None]:
         raise DivergedError("result of an exam", math.nan, update, None) from error
 
 
-def _shown(
-    job: Job, batches: Iterable[list[exam.Prediction]], questions: list[Any], rung: int | None
-) -> Iterator[list[exam.Prediction]]:
-    """The batches, each shown to who watches with the questions it answers."""
-    asked = {question.id: question for question in questions}
-    for batch in batches:
-        job.watch.answered(rung, [asked[answer.id] for answer in batch], batch)
-        yield batch
+def _kept(job: Job, split: str, place: OnTheWay | None) -> exam.KeptAnswers:
+    name, after = (f"{split}-{place.update:08d}", [place.update]) if place else (split, [])
+    path = job.folder.path / f"answers-{name}.jsonl"
+    return exam.KeptAnswers(path, hash_value([job.identity.hash, split, *after]))
 
 
-def stream(
+def _begin(job: Job, split: str, place: OnTheWay | None, questions: int) -> None:
+    """Tell who watches that an exam begins."""
+    if split == OBJECTIVE_SPLIT:
+        job.watch.asked(place.number if place else None, questions)
+
+
+def _by_id(questions: list[Any]) -> dict[int, Any]:
+    return {question.id: question for question in questions}
+
+
+def _show(
     job: Job,
-    net: "PreTrainedModel",
+    split: str,
+    place: OnTheWay | None,
+    asked: Mapping[int, Any],
+    batch: list[exam.Prediction],
+) -> list[exam.Prediction]:
+    """A batch, shown to who watches with the questions it answers."""
+    if split == OBJECTIVE_SPLIT:
+        job.watch.answered(place.number if place else None, [asked[answer.id] for answer in batch], batch)
+    return batch
+
+
+def _paper(
+    job: Job,
     tokenizer: "PreTrainedTokenizerBase",
+    split: str,
     questions: list[Any],
-    how: exam.Asking,
     *,
-    kept: exam.KeptAnswers | None = None,
-    rounds: int = 1,
-) -> Iterator[list[exam.Prediction]]:
-    """The answers batch by batch; in several `rounds`, each of them a fair sample of the exam."""
-    settings, template = job.config.exam, job.config.data.template
-    for batch in exam.stream(
-        net,
-        tokenizer,
+    tuned: bool = True,
+) -> exam.Paper:
+    """A split's questions as a model is asked; in rounds, each a fair part of the exam, if it is watched."""
+    settings, template, how = job.config.exam, job.config.data.template, asking(job.config, tuned)
+    return exam.Paper(
         questions,
         wrap(tokenizer, template, how.format),
         how,
         shots_from=job.splits.get("val", ()),
         batch_tokens=settings.batch_tokens,
         batch_rows=settings.batch_rows,
-        rounds=rounds,
-        kept=kept,
+        rounds=job.watch.rounds if tuned and split == OBJECTIVE_SPLIT else 1,
         keep_prompts=job.where.cache / "questions",
         prompts_key=hash_value([job.tokenizer, template, how.format, code_hash()]),
-    ):
+    )
+
+
+def _stream(
+    net: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    paper: exam.Paper,
+    kept: exam.KeptAnswers,
+) -> Iterator[list[exam.Prediction]]:
+    """The answers batch by batch, until someone asks to stop."""
+    for batch in exam.stream_paper(net, tokenizer, paper, kept):
         heed()
         yield batch
 
@@ -155,7 +230,8 @@ def base_letters(
                 say("exam of the untrained model (kept for later trials)")
                 for split, questions in asked.items():
                     kept = exam.KeptAnswers(cached.path / f"answers-{split}.jsonl", key)
-                    batches = stream(job, net, tokenizer, questions, how, kept=kept)
+                    paper = _paper(job, tokenizer, split, questions, tuned=False)
+                    batches = _stream(net, tokenizer, paper, kept)
                     cached.write_predictions(split, predictions(questions, exam.in_order(questions, batches)))
                     kept.remove()
                 cached.finish({"splits": list(asked)})

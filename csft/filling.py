@@ -1,6 +1,16 @@
 """What is computed together: rows of like length, as many as fit."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+# Tokens whose keys and values exist at once where some are kept, in units of those that are computed at once.
+HELD = 2
+CACHED_TOKENS = 2048
+
+
+def at_once(tokens: int, device: Any) -> int:
+    """How many of `tokens` to compute at once: beyond a processor's caches, each takes longer."""
+    return min(tokens, CACHED_TOKENS) if device.type == "cpu" else tokens
 
 
 def filled(lengths: Mapping[int, int], fits: Callable[[int, int], bool]) -> Iterator[list[int]]:

@@ -13,6 +13,8 @@ from command import run
 from csft import conversing, data, model, sample
 from csft.config import Chat, Config, Data, Exam, Mix, Model
 from csft.errors import ExamError
+from csft.model.shells import shell
+from csft.model.together import Together
 from csft.result import ALL, TrialResult, from_folder
 
 TEMPLATES = ("intern2", "intern2_2025")
@@ -96,6 +98,27 @@ def test_the_untrained_model_is_measured_once(
     (kept,) = job.where.bases.glob("chat-*/chat.jsonl")
     kept.write_text("", encoding="utf-8")
     assert conversing.base_talk(job, *loaded) == first
+
+
+def test_several_adapters_talk_as_alone_and_a_broken_one_fails_alone(
+    job: Any, loaded: tuple[Any, Any]
+) -> None:
+    base, tokenizer = loaded
+    together, talkers = Together(base), {}
+    for member in (3, 1, 2):
+        net = model.adapt(shell(base), "lora", 4, 8, seed=member)
+        torch.manual_seed(member)
+        with torch.no_grad():
+            for name, weights in net.named_parameters():
+                if "lora_B" in name:
+                    weights.normal_(0, 0.1).mul_(1 if member < 3 else torch.nan)
+        together.join(member, net)
+        talkers[member] = (job, net)
+    got = conversing.converse_together(together, talkers, tokenizer)
+    assert isinstance(got.pop(3), ExamError) and got.keys() == {1, 2}
+    for member, talk in got.items():
+        assert talk == conversing.converse(*talkers[member], tokenizer)
+    assert got[1] != got[2]
 
 
 def test_a_broken_model_fails_by_name(job: Any) -> None:

@@ -7,14 +7,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from csft.chat.figures import Figures, distinct, figures, repetition
-from csft.chat.sampled import Sampled
+from csft.chat.sampled import Drawing, Sampled
 
 if TYPE_CHECKING:
-    from csft.chat.sampling import sample
+    from csft.chat.sampling import sample, sample_together
 
-_HEAVY = {"sample": "sampling"}
+_HEAVY = {"sample": "sampling", "sample_together": "sampling"}
 
-__all__ = ["Figures", "Sampled", "distinct", "figures", "repetition", "sample"]
+__all__ = ["Drawing", "Figures", "Sampled", "distinct", "figures", "repetition", "sample", "sample_together"]
 
 
 def __getattr__(name: str) -> Any:

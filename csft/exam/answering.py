@@ -1,6 +1,6 @@
-"""What one net answers to a batch of prompts: letters by likelihood, or text that is read."""
+"""What nets answer to a batch of prompts: letters by likelihood, or text that is read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from csft.cmb import Question
@@ -11,40 +11,52 @@ from csft.exam.formats import BASE_STOP
 from csft.exam.papers import Ids
 from csft.exam.prediction import Prediction
 
-Answerer = Callable[[Sequence[Question], Sequence[Sequence[int]], Any], list[Prediction]]
+# Questions and their prompts (csft.rows.Begun, which imports torch) to what is answered.
+Answerer = Callable[[Sequence[Question], Any], list[Prediction]]
 
 
 class Answering:
-    """One net in front of one set of prompts."""
+    """A net in front of one set of prompts; where it is several (`csft.model.Joint`), rows have owners."""
 
     def __init__(
         self, net: Any, tokenizer: Any, asking: Asking, questions: Sequence[Question], prompts: Sequence[Ids]
     ) -> None:
-        from csft.exam.rows import can_share
+        from csft.rows import can_share
 
         self.net, self.questions, self.prompts = net, questions, prompts
         self.shares = can_share(net)
         self.longer = asking.max_new_tokens if asking.written else 0
+        self.members: Collection[int] = ()  # who may own rows from now on
         self._answer = (_writer if asking.written else _reader)(net, tokenizer, asking)
-        self._shared: tuple[list[int], Any] = ([], None)
+        self._computed: tuple[list[list[int]], tuple[int, ...]] = ([], ())
+        self._shared: Any = None
 
-    def answers(self, batch: Batch) -> list[Prediction]:
+    def answers(self, batch: Batch, owners: Sequence[int] | None = None) -> list[Prediction]:
         """Ask the questions of a batch."""
+        from csft.rows import Begun
+
         asked = [self.questions[row] for row in batch.rows]
-        rest = [self.prompts[row][batch.shared :].tolist() for row in batch.rows]
-        return self._answer(asked, rest, self._beginning(batch))
+        rest = [self.prompts[row][batch.begun_tokens(at) :].tolist() for at, row in enumerate(batch.rows)]
+        if not batch.beginnings:
+            return self._answer(asked, Begun(rest, owners=owners))
+        self._begin([self.prompts[one.row][: one.tokens].tolist() for one in batch.beginnings])
+        members, each = self._computed[1], len(batch.beginnings)
+        first = [members.index(owner) * each for owner in owners] if owners else [0] * len(rest)
+        begun = [place + at for place, at in zip(first, batch.begun, strict=True)]
+        return self._answer(asked, Begun(rest, self._shared, begun, owners))
 
-    def _beginning(self, batch: Batch) -> Any:
-        """Keys and values of what the batch's prompts begin with, kept for the next batch; None without."""
-        from csft.exam.rows import Shared
+    def _begin(self, beginnings: list[list[int]]) -> None:
+        """Compute keys and values of what prompts begin with, by every member; kept for the next batch."""
+        from csft.rows import Shared
 
-        if not batch.shared:
-            return None
-        ids = self.prompts[batch.rows[0]][: batch.shared].tolist()
-        if ids != self._shared[0]:
-            self._shared = (ids, None)  # the old ones are given back first
-            self._shared = (ids, Shared(self.net, ids))
-        return self._shared[1]
+        members = tuple(self.members)
+        known, by = self._computed
+        if known == beginnings and set(members) <= set(by):
+            return
+        self._shared = None  # the old ones are given back first
+        owners = [member for member in members for _ in beginnings] or None
+        self._shared = Shared(self.net, beginnings * max(1, len(members)), owners)
+        self._computed = (beginnings, members)
 
 
 def _reader(net: Any, tokenizer: Any, asking: Asking) -> Answerer:
@@ -52,10 +64,10 @@ def _reader(net: Any, tokenizer: Any, asking: Asking) -> Answerer:
 
     reader = LetterReader(net, tokenizer)
 
-    def read(asked: Sequence[Question], prompts: Sequence[Sequence[int]], shared: Any) -> list[Prediction]:
+    def read(questions: Sequence[Question], asked: Any) -> list[Prediction]:
         return [
             Prediction.of(question, letters, logprobs=logprobs)
-            for question, (letters, logprobs) in zip(asked, reader.read(asked, prompts, shared), strict=True)
+            for question, (letters, logprobs) in zip(questions, reader.read(questions, asked), strict=True)
         ]
 
     return read
@@ -72,10 +84,10 @@ def _writer(net: Any, tokenizer: Any, asking: Asking) -> Answerer:
     )
     writer = Writer(net, tokenizer, stop)
 
-    def write(asked: Sequence[Question], prompts: Sequence[Sequence[int]], shared: Any) -> list[Prediction]:
+    def write(questions: Sequence[Question], asked: Any) -> list[Prediction]:
         return [
             Prediction.written(question, text, asking.rule)
-            for question, text in zip(asked, writer.write(asked, prompts, shared), strict=True)
+            for question, text in zip(questions, writer.write(questions, asked), strict=True)
         ]
 
     return write

@@ -16,8 +16,8 @@ from csft.cmb import Question
 from csft.errors import ExamError
 from csft.exam.careful import LETTERS
 from csft.exam.logits import check_numbers, pad_id
-from csft.exam.rows import Rows, Shared
 from csft.exam.tokens import answer_ids, prefix_ids
+from csft.rows import Begun, Rows
 
 TURN_END = "<|im_end|>"
 # Pieces with which a sentence or line ends: only then can a text have become decided.
@@ -49,14 +49,12 @@ class Writer:
         self._drafts = _drafts(tokenizer, stop.ids[0])
         self._ends: dict[int, bool] = {}
 
-    def write(
-        self, questions: Sequence[Question], prompts: Sequence[Sequence[int]], shared: Shared | None = None
-    ) -> list[str]:
-        """The model's reply to each prompt, without what ends it; `prompts` go on where `shared` ends."""
-        texts = [_Writing(row) for row in range(len(prompts))]
+    def write(self, questions: Sequence[Question], asked: Begun) -> list[str]:
+        """The model's reply to each question's prompt, without what ends it."""
+        texts = [_Writing(row) for row in range(len(questions))]
         drafts = [self._draft(text) for text in texts]
-        waiting = [[*ids, *draft] for ids, draft in zip(prompts, drafts, strict=True)]
-        rows = Rows(self.net, waiting, shared, True, pad_id(self.tokenizer))
+        waiting = [[*ids, *draft] for ids, draft in zip(asked.prompts, drafts, strict=True)]
+        rows = Rows(self.net, asked._replace(prompts=waiting), True, pad_id(self.tokenizer))
         going, fed = texts, rows.start(1 + max(map(len, drafts)))
         while True:
             best_BN = self._best(fed, [questions[text.row] for text in going])

@@ -15,9 +15,9 @@ from typing import Any
 
 from csft.cmb import Question
 from csft.errors import NotNumbersError
-from csft.exam.rows import Rows, Shared
 from csft.exam.splits import id_list
 from csft.exam.tokens import AnswerTree, answer_tree, letter_ids, prefix_ids
+from csft.rows import Begun, Rows
 
 Reading = tuple[str, dict[str, float]]  # letters, log-probability of each way to begin
 
@@ -31,13 +31,12 @@ class LetterReader:
         self._trees: dict[str, AnswerTree] = {}
         self._names: dict[int, str] = {}
 
-    def read(
-        self, questions: Sequence[Question], prompts: Sequence[Sequence[int]], shared: Shared | None = None
-    ) -> list[Reading]:
-        """Letters and log-probabilities of each question; `prompts` go on where `shared` ends."""
+    def read(self, questions: Sequence[Question], asked: Begun) -> list[Reading]:
+        """Letters and log-probabilities of each question, by its prompt."""
         nodes = [self._tree(question) for question in questions]
         kept = not all(question.single for question in questions)
-        rows = Rows(self.net, [[*ids, *self.prefix] for ids in prompts], shared, kept, pad_id(self.tokenizer))
+        opened = asked._replace(prompts=[[*ids, *self.prefix] for ids in asked.prompts])
+        rows = Rows(self.net, opened, kept, pad_id(self.tokenizer))
         values = self._values(rows.start(), nodes, questions)
         started = [{self._name(token): value for token, value in one.items()} for one in values]
         going = list(range(len(questions)))

@@ -1,20 +1,16 @@
 """Taking an exam: every question is asked once, in batches, and answers come out as they are there."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from csft.cmb import Question
-from csft.errors import ExamError, SettingError
-from csft.exam.answering import Answering
+from csft.evaluating import evaluating
 from csft.exam.asking import Asking
-from csft.exam.batching import Batch, Limits, plan
 from csft.exam.formats import Wrap
 from csft.exam.kept_answers import KeptAnswers, going_on
-from csft.exam.papers import conversations, tokenised
 from csft.exam.prediction import Prediction
-from csft.exam.splits import doubled, id_list
+from csft.exam.preparing import Paper, prepare
 
 
 def take(net: Any, tokenizer: Any, questions: Sequence[Question], wrap: Wrap, **how: Any) -> list[Prediction]:
@@ -53,46 +49,33 @@ def stream(
     `keep_prompts` is a folder for token ids, in which `prompts_key` stands for tokenizer and wrapper.
     Raises ExamError for logits that are not numbers and for a tokenizer that runs letters together.
     """
-    asking = asking or Asking()
-    _check(questions, batch_tokens, batch_rows, rounds)
-    said = conversations(questions, asking, shots_from)
-    prompts = tokenised(said, wrap, keep_prompts, prompts_key)
-    families = [(one.sub_exam.key if one.sub_exam else "", one.question_type) for one in questions]
-    answering = Answering(net, tokenizer, asking, questions, prompts)
-    limits = Limits(batch_tokens, batch_rows, answering.longer)
-    batches = plan(prompts, families, limits, rounds, answering.shares)
+    paper = Paper(
+        questions,
+        wrap,
+        asking or Asking(),
+        shots_from,
+        batch_tokens,
+        batch_rows,
+        rounds,
+        keep_prompts,
+        prompts_key,
+    )
+    yield from stream_paper(net, tokenizer, paper, kept)
+
+
+def stream_paper(
+    net: Any, tokenizer: Any, paper: Paper, kept: KeptAnswers | None = None
+) -> Iterator[list[Prediction]]:
+    """The same, of a paper."""
+    questions = paper.questions
+    answering, batches, _ = prepare(net, tokenizer, paper)
 
     def compute(known: Collection[int]) -> Iterator[list[Prediction]]:
         for batch in batches:
-            rows = tuple(row for row in batch.rows if questions[row].id not in known)
-            if rows:
+            left = [at for at, row in enumerate(batch.rows) if questions[row].id not in known]
+            if left:
                 with evaluating(net):  # not around the loop: whoever iterates is not to stay inside it
-                    answers = answering.answers(Batch(rows, batch.shared))
+                    answers = answering.answers(batch.take(left))
                 yield answers
 
     yield from going_on(questions, kept, compute)
-
-
-@contextmanager
-def evaluating(net: Any) -> Iterator[None]:
-    """No dropout, no gradients; the training mode comes back afterwards."""
-    import torch
-
-    training = net.training
-    net.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        net.train(training)
-
-
-def _check(questions: Sequence[Question], batch_tokens: int, batch_rows: int | None, rounds: int) -> None:
-    for name, value in (("batch_tokens", batch_tokens), ("batch_rows", batch_rows), ("rounds", rounds)):
-        if value is not None and value < 1:
-            raise SettingError(f"exam.{name}", value, "a whole number, at least 1")
-    ids = [question.id for question in questions]
-    if None in ids:
-        raise ExamError(f"{ids.count(None)} questions carry no id; number them before the exam.")
-    if twice := doubled(one for one in ids if one is not None):
-        raise ExamError(f"{len(twice)} ids occur more than once among the questions: {id_list(twice)}.")

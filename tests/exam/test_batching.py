@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from csft.cmb import Question
 from csft.exam import Asking, question_text, take
-from csft.exam.batching import HELD, WORTH_TOKENS, Limits, common, plan
-from csft.exam.rows import Rows, Shared, can_share
+from csft.exam.batching import HELD, WORTH_TOKENS, Batch, Limits, common, plan
+from csft.rows import Begun, Rows, Shared, can_share
 
 
 def ids(*lengths: int, beginning: int = 0) -> list[Any]:
@@ -42,14 +42,17 @@ def test_every_row_once_and_within_the_limits(
             assert len(batch.rows) * (longest + longer) <= HELD * tokens
 
 
+def begun(batches: list[Batch]) -> list[int]:
+    """How many tokens of each batch's first row are computed elsewhere."""
+    return [batch.begun_tokens(0) for batch in batches]
+
+
 def test_a_beginning_is_shared_where_that_is_worth_a_pass() -> None:
     few = WORTH_TOKENS // 100
     prompts = ids(*[30] * (few + 12), beginning=100)
     families = ["a"] * (few + 2) + ["b"] * 10
-    shared = {batch.shared for batch in plan(prompts, families, Limits(10**6))}
-    assert shared == {100, 0}
-    (whole,) = plan(prompts, families, Limits(10**6), share=False)
-    assert whole.shared == 0
+    assert begun(plan(prompts, families, Limits(10**6))) == [100, 0]
+    assert begun(plan(prompts, families, Limits(10**6), share=False)) == [0]
     # what is shared is held for every row, so that it counts too
     sizes = [len(b.rows) for b in plan(prompts, ["a"] * len(prompts), Limits(650))]
     assert max(sizes) == HELD * 650 // 130
@@ -69,18 +72,18 @@ def test_answers_are_the_same_with_and_without_sharing(
     alike = [make_question(28 * n, "ABD" if n % 4 == 3 else "AC"[n % 2]) for n in range(16)]
     asking = Asking(protocol, max_new_tokens=5)
     apart = take(net, tokenizer, alike, wrap, asking=asking)
-    begun: list[int] = []
+    computed: list[int] = []
     start = Shared.__init__
 
-    def counted(self: Shared, net: Any, ids: Any) -> None:
-        begun.append(len(ids))
-        start(self, net, ids)
+    def counted(self: Shared, net: Any, beginnings: Any, owners: Any) -> None:
+        computed.extend(map(len, beginnings))
+        start(self, net, beginnings, owners)
 
     monkeypatch.setattr(Shared, "__init__", counted)
     monkeypatch.setattr("csft.exam.batching.WORTH_TOKENS", 50)
     shared = take(net, tokenizer, alike, wrap, asking=asking, batch_rows=3)
-    assert begun and min(begun) > 10
-    assert len(begun) <= 2  # once for each kind of question, however many batches
+    assert computed and min(computed) > 10
+    assert len(computed) <= 2  # once for each kind of question, however many batches
     for one, other in zip(shared, apart, strict=True):
         assert (one.letters, one.text) == (other.letters, other.text)
         assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
@@ -92,11 +95,9 @@ def test_questions_that_share_nothing_come_after_those_that_do(
     mixed = [make_question(28 * n, "A") for n in range(12)] + [make_question(n, "BC") for n in range(1, 4)]
     apart = take(net, tokenizer, mixed, wrap)
     monkeypatch.setattr("csft.exam.batching.WORTH_TOKENS", 100)
-    begun = [batch.shared for batch in plan(
-        [np.array(ids) for ids in wrap([((), question_text(one)) for one in mixed])],
-        [one.question_type + one.exam_class for one in mixed], Limits(8192),
-    )]  # fmt: skip
-    assert begun[0] > 0 and begun[-1] == 0
+    prompts = [np.array(ids) for ids in wrap([((), question_text(one)) for one in mixed])]
+    tokens = begun(plan(prompts, [one.question_type + one.exam_class for one in mixed], Limits(8192)))
+    assert tokens[0] > 0 and tokens[-1] == 0
     for rounds in (1, 2):
         shared = take(net, tokenizer, mixed, wrap, rounds=rounds)
         assert [one.letters for one in shared] == [one.letters for one in apart]
@@ -125,7 +126,7 @@ def test_what_is_forgotten_weighs_nothing(net: Any) -> None:
         return rows.feed(tokens, reading=1)[:, -1]
 
     with torch.inference_mode():
-        rows = Rows(net, [[5, 6, 7], [8, 9]], None, True, 2)
+        rows = Rows(net, Begun([[5, 6, 7], [8, 9]]), True, 2)
         rows.start()
         rows.feed([[11, 12, 13], [14]])
         rows.forget([2, 0])

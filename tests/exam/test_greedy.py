@@ -11,7 +11,7 @@ from csft.cmb import Question
 from csft.exam import question_text, read_answer
 from csft.exam.answers import decided
 from csft.exam.greedy import Stop, Writer, stop_ids
-from csft.exam.rows import Shared
+from csft.rows import Begun, Shared
 
 MULTIPLE = "多项选择题"
 
@@ -42,7 +42,7 @@ def test_the_text_is_that_of_generate(
     ]
     writer = Writer(net, tokenizer, Stop(tuple(stops), tokens))
     with torch.inference_mode():
-        assert writer.write(questions, prompts) == expected
+        assert writer.write(questions, Begun(prompts)) == expected
     assert len(set(expected)) > 3
 
 
@@ -58,9 +58,9 @@ def test_right_and_wrong_drafts_change_no_text(
         for first in (0, 5, 9):
             written = plain(net, tokenizer, prompts[first], 12, list(stops))
             writer._drafts = {(): tuple(written[:3]), tuple(written[:4]): tuple(written[4:7])}
-            texts.append(writer.write(questions, prompts))
+            texts.append(writer.write(questions, Begun(prompts)))
         writer._drafts = {(): ()}
-        texts.append(writer.write(questions, prompts))
+        texts.append(writer.write(questions, Begun(prompts)))
     assert texts[0] == texts[1] == texts[2] == texts[3]
 
 
@@ -80,7 +80,7 @@ def test_fewer_passes_where_the_draft_is_right(
     writer._drafts = {(): tuple(written[:4])}
     monkeypatch.setattr(net, "forward", counted)
     with torch.inference_mode():
-        writer.write(questions[:1], prompts[:1])
+        writer.write(questions[:1], Begun(prompts[:1]))
     assert len(passes) == len(written) - 4
 
 
@@ -90,10 +90,10 @@ def test_a_shared_beginning_changes_no_text(net: Any, tokenizer: Any, wrap: Any)
     assert len({tuple(ids[:20]) for ids in prompts}) == 1
     writer = Writer(net, tokenizer, Stop(tuple(stop_ids(net, tokenizer)), 10))
     with torch.inference_mode():
-        whole = writer.write(asked, prompts)
-        shared = Shared(net, prompts[0][:20])
+        whole = writer.write(asked, Begun(prompts))
+        shared = Shared(net, [prompts[0][:20]])
         for _ in range(2):  # the shared part is not used up
-            assert writer.write(asked, [ids[20:] for ids in prompts], shared) == whole
+            assert writer.write(asked, Begun([ids[20:] for ids in prompts], shared, [0] * 9)) == whole
 
 
 def test_a_base_that_goes_on_with_a_question_of_its_own_is_cut(
@@ -107,7 +107,7 @@ def test_a_base_that_goes_on_with_a_question_of_its_own_is_cut(
     writer = Writer(net, tokenizer, stop)
     writer._ends = dict.fromkeys(range(len(tokenizer)), True)  # any piece may end the words looked for
     with torch.inference_mode():
-        (cut,) = writer.write(questions[:1], prompts[:1])
+        (cut,) = writer.write(questions[:1], Begun(prompts[:1]))
     assert cut == text.partition(stop.before)[0] != text
 
 
