@@ -8,7 +8,18 @@ import sys
 
 import nox
 
-BENCHMARKS = ("tokenise", "scale", "training", "overhead", "loss", "exam", "report", "gpu")
+BENCHMARKS = (
+    "tokenise",
+    "scale",
+    "training",
+    "study",
+    "overhead",
+    "startup",
+    "loss",
+    "exam",
+    "report",
+    "gpu",
+)
 
 MOST_WORKERS = 8  # each of them loads torch
 

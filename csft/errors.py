@@ -86,12 +86,17 @@ class StoppedError(CsftError):
 class PrunedError(CsftError):
     """A trial given up while it ran: `score` in percent on `select` after `epoch` epochs.
 
+    In the middle of an exam, `answered` of its `questions` were, and the score is of these alone.
+
     >>> str(PrunedError(1.0, 20.3125))
     'Given up after epoch 1: 20.3 % on select.'
+    >>> str(PrunedError(2.0, 12.5, 64, 168))
+    'Given up after epoch 2: 12.5 % of the first 64 of 168 questions of select.'
     """
 
-    def __init__(self, epoch: float, score: float) -> None:
-        super().__init__(f"Given up after epoch {epoch:.3g}: {score:.1f} % on select.")
+    def __init__(self, epoch: float, score: float, answered: int = 0, questions: int = 0) -> None:
+        of = f"of the first {answered} of {questions} questions of select" if questions else "on select"
+        super().__init__(f"Given up after epoch {epoch:.3g}: {score:.1f} % {of}.")
         self.epoch, self.score = epoch, score
 
 

@@ -18,6 +18,7 @@ from csft.ranks import leads
 # `print` may be in the middle of a line of its own when these are written.
 AT_ONCE = b"\ncsft: stopping, what is finished is kept; once more stops at once\n"
 SOON = b"\ncsft: stopping after this micro-batch, the state is kept; once more stops at once\n"
+KEPT = "what was finished is kept"
 
 
 class AskedError(BaseException):
@@ -71,7 +72,7 @@ def stoppable(place: Callable[[], str]) -> Iterator[StopRequest]:
             request.heed()
             yield request
     except AskedError as asked:
-        raise StoppedError(asked.by, place(), "what was finished is kept") from None
+        raise StoppedError(asked.by, place(), KEPT) from None
 
 
 def heed() -> None:

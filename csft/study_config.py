@@ -30,7 +30,8 @@ class Pruner:
     percentile: float = number(25.0, "percent of trials that go on, from 0 to 100", lambda v: 0 <= v <= 100)
     # Of the trials that reach exam 1, 3, 9, … (powers of it) one in so many goes on.
     reduction: int = count(3, "a factor (halving, hyperband)", least=2)
-    p: float = share(0.1)  # significance of being worse than the best trial's answers (wilcoxon)
+    # Of being worse than the best trial's answers, at each look (wilcoxon; ROUNDS says what it comes to).
+    p: float = share(0.1)
     questions: int = count(50, "answers before a trial may be given up (wilcoxon)", least=2)
     # A trial that got no better in so many exams may be given up, and no other (any kind but wilcoxon).
     patience: int | None = count(None, "exams (null: no matter)", least=0)

@@ -1,31 +1,31 @@
 """The way of one trial: raw records to tokens, base to tuned model, questions to scores, all to a folder."""
 
 import shutil
-from collections.abc import Mapping
 from contextlib import nullcontext, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from csft import exam, feeding, model, summary, track, train, weights
+from csft import exam, feeding, model, staging, summary, track, train, weights
 from csft.config import Config, check
 from csft.console import say
-from csft.conversing import Talk, base_talk, converse
+from csft.conversing import Talk, base_talk
 from csft.data import hold_out
-from csft.errors import DivergedError, PrunedError, SettingError
-from csft.exam import Scores
-from csft.examining import WHO, ask, asking, base_letters, forget, numbers, score
+from csft.errors import DivergedError, PrunedError, SettingError, StoppedError
+from csft.examining import WHO, asking, base_letters, forget, numbers, score
 from csft.files import write_json
 from csft.identity import identify
 from csft.job import BETWEEN, Job
+from csft.orders import Converse, Examine, Steps, Train, Wait, serve
 from csft.places import places
 from csft.ranks import Ranks, join
 from csft.result import OBJECTIVE_SPLIT, TrialResult, from_folder, predictions
-from csft.rungs import Rungs, tell
+from csft.rungs import Log, Rungs, tell
 from csft.splits import Splits, gather, scored
-from csft.stopping import stoppable
+from csft.stages import Promised, Sharing
+from csft.stopping import KEPT, AskedError, stoppable
 from csft.track.runfolder import ADAPTER, CHECKPOINT, TRACKING
-from csft.tuning import fit, tune
+from csft.tuning import fit
 from csft.watch import Watch
 
 if TYPE_CHECKING:
@@ -42,19 +42,31 @@ def run(config: Config, watch: Watch = NOBODY) -> TrialResult:
     CsftError for what a user can mend, StoppedError after SIGTERM or Ctrl-C, and what `watch` raises. Several
     processes (`parallel`) call it alike and all get the result.
     """
+    ranks = join(config.parallel.kind, config.site.device)
+    # The others end with the leader, which alone writes anything.
+    with stoppable(lambda: BETWEEN) if ranks.leads else nullcontext():
+        return serve(steps(config, watch))
+
+
+def steps(config: Config, watch: Watch = NOBODY) -> Steps[TrialResult]:
+    """The same trial for whoever serves its orders, alone or with those of other trials."""
     check(config)
     ranks = join(config.parallel.kind, config.site.device)
     _check_shares(config, ranks)
     _check_watch(watch, ranks)
-    # The others end with the leader, which alone writes anything.
-    with stoppable(lambda: BETWEEN) if ranks.leads else nullcontext():
-        result = _run(config, ranks, watch if ranks.leads else NOBODY)
-        if ranks.leads:
-            summary.show(result, config)
+    settled = _settle(config, ranks, watch if ranks.leads else NOBODY)
+    if isinstance(settled, TrialResult):
+        result = settled
+    else:
+        mine = (yield from _in_folder(settled)) if ranks.leads else _train_along(settled)
+        result = ranks.agree(mine)
+    if ranks.leads:
+        summary.show(result, config)
     return result
 
 
-def _run(config: Config, ranks: Ranks, watch: Watch) -> TrialResult:
+def _settle(config: Config, ranks: Ranks, watch: Watch) -> TrialResult | Job:
+    """What is known of a trial before anything heavy is loaded; or its result, when that is there."""
     with ranks.in_turn():
         where = places(config)
         device = ranks.device(model.choose_device(config.site.device))
@@ -73,8 +85,7 @@ def _run(config: Config, ranks: Ranks, watch: Watch) -> TrialResult:
         watch.began(result.folder, updates)
         tell(watch, result.curves, result.rungs, updates)
         return result
-    job = Job(config, where, device, splits, identity, ranks, held_out, watch=watch)
-    return ranks.agree(_run_in_folder(job) if ranks.leads else _train_along(job))
+    return Job(config, where, device, splits, identity, ranks, held_out, watch=watch)
 
 
 def _check_shares(config: Config, ranks: Ranks) -> None:
@@ -94,7 +105,7 @@ def _check_watch(watch: Watch, ranks: Ranks) -> None:
         raise SettingError("study.pruner.every", watch.every, f"{alone} while the others wait")
 
 
-def _run_in_folder(job: Job) -> TrialResult:
+def _in_folder(job: Job) -> Steps[TrialResult]:
     config = job.config
     folder = _claimable(job.folder.path)
     tracker = track.new_tracker(
@@ -116,13 +127,15 @@ def _run_in_folder(job: Job) -> TrialResult:
                 identity=job.identity.hash,
                 tags=track.tags(asdict(config)),
             )
-            with stoppable(lambda: job.place):
-                result = _work(job, folder, tracker, start, rungs)
-        except BaseException as error:
+            result = yield from _work(job, folder, tracker, start, rungs)
+        except BaseException as raised:
+            error = _told(raised, job)
             with suppress(OSError):  # a full disk; the error itself is what counts
                 folder.fail(failure(error))
             _end(job, tracker, error)
-            raise
+            if error is raised:
+                raise
+            raise error from None
         stored = result.as_dict()
         folder.finish(stored)
         tracker.finish(stored)
@@ -168,11 +181,15 @@ def _rewind(job: Job, folder: track.RunFolder, rungs: Rungs) -> train.Checkpoint
     folder.rewind(start.step if start else None)
     rungs.rewind(start.step if start else None)
     if start:
-        earlier = sum(one.seconds for one in rungs.taken.values())
-        job.seconds["earlier"] = round(start.state["done"]["seconds"] + earlier, 3)
+        staging.book(job, start, rungs.taken.values())
     for name in (CHECKPOINT, ADAPTER):
         shutil.rmtree(folder.path / name, ignore_errors=True)
     return start
+
+
+def _told(error: BaseException, job: Job) -> BaseException:
+    """The error that ends a trial; a request to stop is told with the stage that it came in."""
+    return StoppedError(error.by, job.place, KEPT) if isinstance(error, AskedError) else error
 
 
 def failure(error: BaseException) -> dict[str, Any]:
@@ -191,8 +208,68 @@ def _work(
     tracker: track.Tracker,
     start: train.Checkpoint | None,
     rungs: Rungs,
-) -> TrialResult:
-    config = job.config
+) -> Steps[TrialResult]:
+    def log(step: int, values: dict[str, float]) -> None:
+        folder.log(step, values)
+        tracker.log(step, values)
+
+    ready = _prepare(job, folder)
+    sharing = staging.sharing(job, ready.batches)
+    net, tokenizer, asked = ready.net, ready.tokenizer, ready.asked
+    try:
+        begin = yield from _begin(job, sharing, start, rungs, log)
+        rungs.tell(log)
+        visit = rungs.visit(net, tokenizer, asked.get(OBJECTIVE_SPLIT, []), log)
+        with job.timed("training"):
+            fitted = yield Train(job, net, ready.batches, log, begin, visit, sharing)
+    finally:
+        if sharing:
+            sharing.end()
+    training = _training(job, net, ready.batches, fitted, start)
+    if job.config.train.save:
+        with job.timed("save"):
+            weights.save(job, net, tokenizer, folder.path)
+    with job.timed("exam"):
+        answers = yield Examine(job, net, tokenizer, asked)
+    for split, questions in asked.items():
+        folder.write_predictions(split, predictions(questions, answers[split], ready.base[split]))
+    with job.timed("chat"), numbers(job.updates):
+        talk, said = yield Converse(job, net, tokenizer)
+    if said:
+        folder.write_chat(said)
+    forget(job)
+    return TrialResult(
+        identity=job.identity.hash,
+        folder=folder.path,
+        scores={split: score(asked[split], answers[split]) for split in asked},
+        base={split: exam.score(ready.base[split], questions) for split, questions in asked.items()},
+        chat=talk,
+        base_chat=ready.base_talk,
+        curves=folder.metrics(),
+        truncation=folder.truncation,
+        drawn=[asdict(one) for one in ready.batches.mixture.table],
+        training=training,
+        seconds=job.seconds,
+        rungs=list(rungs.taken.values()),
+        memory_gb=job.most_memory / 1e9,
+        processes=job.ranks.count,
+    )
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """What a trial trains and is measured with."""
+
+    net: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerBase"
+    batches: feeding.Batches
+    asked: Splits
+    base: dict[str, dict[int, str]]  # letters of the untrained model, by split and question
+    base_talk: Talk
+
+
+def _prepare(job: Job, folder: track.RunFolder) -> _Ready:
+    """Load, read and plan; examine the untrained model, unless an earlier trial did."""
     weights.settle(job)
     folder.write_manifest(_manifest(job))
     with job.timed("load"):
@@ -202,65 +279,48 @@ def _work(
     folder.write_manifest({**_manifest(job), "screened": mixture.screened})
     folder.write_truncation({name: cost.as_dict() for name, cost in mixture.rows.truncation.items()})
     batches = feeding.batches(job, net, tokenizer, mixture)
-    summary.show_mix(mixture, config, batches.epoch(0))
-    job.updates = len(train.Epochs(batches.epoch, config.epochs))
+    summary.show_mix(mixture, job.config, batches.epoch(0))
+    job.updates = len(train.Epochs(batches.epoch, job.config.epochs))
     job.watch.began(folder.path, job.updates)
-    asked = scored(config, job.splits)
+    asked = scored(job.config, job.splits)
     with job.timed("base exam"):
         base = base_letters(job, net, tokenizer, asked)
     with job.timed("base chat"):
-        talk_before = base_talk(job, net, tokenizer)
-    net = weights.adapt(job, net)
-
-    def log(step: int, values: dict[str, float]) -> None:
-        folder.log(step, values)
-        tracker.log(step, values)
-
-    rungs.tell(log)
-    visit = rungs.visit(net, tokenizer, asked.get(OBJECTIVE_SPLIT, []), log)
-    training = tune(job, net, batches, log, start=start, visit=visit)
-    if config.train.save:
-        with job.timed("save"):
-            weights.save(job, net, tokenizer, folder.path)
-    scores, talk = _examine(job, net, tokenizer, asked, base=base, folder=folder)
-    return TrialResult(
-        identity=job.identity.hash,
-        folder=folder.path,
-        scores=scores,
-        base={split: exam.score(base[split], questions) for split, questions in asked.items()},
-        chat=talk,
-        base_chat=talk_before,
-        curves=folder.metrics(),
-        truncation=folder.truncation,
-        drawn=[asdict(one) for one in mixture.table],
-        training=training,
-        seconds=job.seconds,
-        rungs=list(rungs.taken.values()),
-        memory_gb=job.most_memory / 1e9,
-        processes=job.ranks.count,
-    )
+        talk = base_talk(job, net, tokenizer)
+    return _Ready(weights.adapt(job, net), tokenizer, batches, asked, base, talk)
 
 
-def _examine(
+def _begin(
+    job: Job, sharing: Sharing | None, own: train.Checkpoint | None, rungs: Rungs, log: Log
+) -> Steps[train.Checkpoint | None]:
+    """What training goes on from: the trial's own checkpoint, a stage that others trained, or nothing."""
+    if sharing is None:
+        return own
+    while isinstance(start := sharing.claim(own), Promised):
+        yield Wait(str(start), lambda: sharing.promised() is None)
+    if start is not None and start is not own:
+        staging.adopt(job, start, rungs, log)
+    return start
+
+
+def _training(
     job: Job,
     net: "PreTrainedModel",
-    tokenizer: "PreTrainedTokenizerBase",
-    asked: Splits,
-    *,
-    base: Mapping[str, Mapping[int, str]],
-    folder: track.RunFolder,
-) -> tuple[dict[str, Scores], Talk]:
-    """Exams and conversation of the tuned net; answers go to the folder."""
-    with job.timed("exam"):
-        answers = {split: ask(job, net, tokenizer, split, questions) for split, questions in asked.items()}
-    for split, questions in asked.items():
-        folder.write_predictions(split, predictions(questions, answers[split], base[split]))
-    with job.timed("chat"), numbers(job.updates):
-        talk, said = converse(job, net, tokenizer)
-    if said:
-        folder.write_chat(said)
-    forget(job)
-    return {split: score(asked[split], answers[split]) for split in asked}, talk
+    batches: feeding.Batches,
+    fitted: train.FitResult,
+    start: train.Checkpoint | None,
+) -> dict[str, Any]:
+    """How training went, with the loss on what was held out of the mix."""
+    if start is None or start.step < fitted.updates:
+        forget(job)  # answers that an earlier attempt's net gave
+    went = {**asdict(fitted), "tokens_per_s": fitted.tokens_per_s, "companions": job.companions}
+    mixture = batches.mixture
+    if len(mixture.held_out):
+        with job.timed("validation"):
+            went["validation_loss"] = train.validation_loss(
+                net, mixture.rows, batches.plan(mixture.held_out), batches.collate
+            )
+    return went
 
 
 def _manifest(job: Job) -> dict[str, Any]:
@@ -272,6 +332,7 @@ def _manifest(job: Job) -> dict[str, Any]:
         "attention": list(job.attention),
         "optimizer": list(job.optimizer),
         "memory": job.memory,
+        "base": job.base,
         "processes": job.ranks.count,
         "places": {key: str(value) for key, value in asdict(job.where).items()},
         "questions": {split: len(questions) for split, questions in job.splits.items()},

@@ -1,40 +1,16 @@
 """How a trial's net is tuned: settings of the trial in the words of the training room."""
 
 import tempfile
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from csft import feeding, reckoning, train
-from csft.examining import forget
 from csft.job import Job
 from csft.rungs import Log
+from csft.stages import Sharing
 
 if TYPE_CHECKING:
+    from peft import PeftModel
     from transformers import PreTrainedModel
-
-
-def tune(
-    job: Job,
-    net: "PreTrainedModel",
-    batches: feeding.Batches,
-    log: Log,
-    *,
-    start: train.Checkpoint | None,
-    visit: train.Visit,
-) -> dict[str, Any]:
-    """Tune the net; how it went, with the loss on what was held out of the mix."""
-    with job.timed("training"):
-        fitted = fit(job, net, batches, log, start=start, visit=visit)
-    if start is None or start.step < fitted.updates:
-        forget(job)  # answers that an earlier attempt's net gave
-    went = {**asdict(fitted), "tokens_per_s": fitted.tokens_per_s}
-    mixture = batches.mixture
-    if len(mixture.held_out):
-        with job.timed("validation"):
-            went["validation_loss"] = train.validation_loss(
-                net, mixture.rows, batches.plan(mixture.held_out), batches.collate
-            )
-    return went
 
 
 def fit(
@@ -45,6 +21,7 @@ def fit(
     *,
     start: train.Checkpoint | None,
     visit: train.Visit | None = None,
+    sharing: Sharing | None = None,
 ) -> train.FitResult:
     """Train the net, as every process of a trial does; what the Trainer wants a folder for is thrown away."""
     with tempfile.TemporaryDirectory(prefix="csft-") as scratch:
@@ -65,4 +42,33 @@ def fit(
             meter=reckoning.meter(job.config, job.anatomy, job.device, job.ranks),
             ranks=job.ranks,
             visit=visit or train.Visit(),
+            sharing=sharing,
         )
+
+
+def member(
+    job: Job,
+    net: "PeftModel",
+    batches: feeding.Batches,
+    log: Log,
+    *,
+    start: train.Checkpoint | None,
+    visit: train.Visit,
+    sharing: Sharing | None,
+) -> train.Member:
+    """The same training as one among several on a base."""
+    return train.Member(
+        net,
+        batches.mixture.rows,
+        batches.epoch,
+        job.config.train,
+        epochs=job.config.epochs,
+        lr=job.config.lr,
+        log=log,
+        checkpoints=job.checkpoints,
+        start=start,
+        meter=reckoning.meter(job.config, job.anatomy, job.device, job.ranks),
+        visit=visit,
+        sharing=sharing,
+        name=job.name,
+    )

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from csft.clock import Clock
+
 if TYPE_CHECKING:
     from csft.cmb import Question
     from csft.exam import Prediction, Scores
+    from csft.stages import Tail
 
 
 class Watch:
@@ -19,6 +22,12 @@ class Watch:
     every: float | None = None
     """Epochs between exams on `select` during training, which needs one process; None: no such exams."""
 
+    clock: Clock = Clock()
+    """What the trial's stages are timed by; one of its own where trials share a process."""
+
+    siblings: "Sequence[Tail]" = ()
+    """How the trials end that differ from this one in nothing else: stages are kept for them."""
+
     rounds: int = 1
     """Rounds of an exam on `select`: with several, the answers known so far are a fair part of it."""
 
@@ -30,6 +39,9 @@ class Watch:
 
     def updated(self, done: int, of: int, epoch: float) -> None:
         """An update is done and logged; `epoch` counts the epochs passed, in fractions."""
+
+    def asked(self, rung: int | None, questions: int) -> None:
+        """An exam of so many questions on `select` begins: the `rung`-th during training, None: the last."""
 
     def answered(
         self, rung: int | None, questions: "Sequence[Question]", answers: "Sequence[Prediction]"

@@ -229,7 +229,7 @@ def full_host(*given: Any, **named: Any) -> Any:
     ("broken", "by", "told"),
     [
         ("csft.weights.load", full, r"stage 'load' \(CUDA out of memory.*dtype=bfloat16"),
-        ("csft.examining.exam.stream", full_host, "stage 'base exam'.*exam.batch_tokens"),
+        ("csft.examining.exam.stream_paper", full_host, "stage 'base exam'.*exam.batch_tokens"),
         ("csft.train.loop._Loop._loss", full_host, "stage 'training'.*train.micro_batch"),
     ],
 )

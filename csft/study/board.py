@@ -157,6 +157,8 @@ def summary(study: "Study") -> None:
     for reason, failed in _by_reason(trials).items():
         numbers = ", ".join(str(one.number) for one in failed[:10]) + (", …" if failed[10:] else "")
         say(f"  {len(failed)} {reason} (trial {numbers}), for example: {outcomes.why(failed[0])}")
+    if unasked := outcomes.given_up_in_exams(trials):
+        say(f"  {unasked}")
     best = outcomes.winners(study)
     if not best:
         say("  no trial finished within the constraints" if counted else "  nothing to choose from yet")
@@ -209,7 +211,7 @@ def _row(trial: "FrozenTrial", mark: str) -> list[str]:
         setting(trial),
         runs + str(progress.get("stage") or "") or outcomes.why(trial),
         updates,
-        "" if score is None else f"{score:.4g}",
+        "" if score is None else f"({score:.4g})" if now == "pruned" else f"{score:.4g}",
         "" if left is None else _clock(left),
         str(worker.get("name", "")) if now == "running" else "",
     ]

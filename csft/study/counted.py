@@ -48,7 +48,9 @@ class CountedStudy(Study):
             _, ended = standing(self, self.retries, self.enough)
             if ended is not None:
                 raise NoMoreTrialsError(ended)
-            trial = super().ask(fixed_distributions)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Heartbeat of storage")  # csft/study/signs.py gives them
+                trial = super().ask(fixed_distributions)
             # Before anyone else has a turn, so that a running trial without a worker has lost it.
             trial.set_user_attr(WORKER, self.worker)
             self.database.record_heartbeat(trial._trial_id)

@@ -5,18 +5,22 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 from statistics import fmean
 
+from omegaconf import DictConfig
 from optuna import Trial, TrialPruned
 from optuna.exceptions import UpdateFinishedTrialError
 
 from csft import compose
+from csft.clock import Clock
 from csft.config import Config
 from csft.console import say
 from csft.errors import BusyError, PrunedError, SettingError, StoppedError
+from csft.orders import Steps, Wait
 from csft.result import OBJECTIVE_SPLIT, TrialResult
-from csft.study import record
+from csft.study import branching, record
 from csft.study.attributes import (
     FAILURE,
     FOLDERS,
@@ -39,7 +43,7 @@ from csft.study.storage import turn
 from csft.study.watching import StudyWatch
 from csft.track import RunFolder
 
-Run = Callable[[Config, StudyWatch], TrialResult]
+Run = Callable[[Config, StudyWatch], Steps[TrialResult]]
 WAIT_S = 2.0  # between looks at a trial that another worker is running
 
 
@@ -48,24 +52,29 @@ class StudyChangedError(Exception):
 
 
 class Objective:
-    """Called by Optuna with a trial; gives the values of the study's objectives.
-
-    Raises TrialPruned and TrialFailedError for what the study goes on after; anything else ends the worker
-    and leaves the trial to be taken up again.
-    """
+    """What Optuna's trials are judged by: each is run by `run` (`csft.trial.steps`)."""
 
     def __init__(self, study: CountedStudy, fixed: Sequence[str], space: Space, run: Run) -> None:
         self.study, self.fixed, self.space, self._run = study, list(fixed), space, run
 
-    def __call__(self, trial: Trial) -> float | Sequence[float]:
-        """Run the trial."""
+    @cached_property
+    def _shared(self) -> DictConfig:
+        """What all trials have in common."""
+        return compose.composed(self.fixed)
+
+    def steps(self, trial: Trial, clock: Clock) -> Steps[float | Sequence[float]]:
+        """Run the trial for whoever serves its orders; gives the values of the study's objectives.
+
+        Raises TrialPruned and TrialFailedError for what the study goes on after; anything else ends the
+        worker and leaves the trial to be taken up again.
+        """
         with turn(self.study.database, self.study.study_name):  # so that no two workers draw the same
             words = [*self.fixed, *self.space.suggest(trial)]
         alone = [word for word in words if not _of_study(word)]
         patiently(lambda: trial.set_user_attr(OVERRIDES, alone))
         say(f"\ntrial {trial.number}: python -m csft.run {shlex.join(alone)}")
         try:
-            return self._values(trial, words)
+            return (yield from self._values(trial, words, clock))
         except PrunedError as given_up:
             say(f"trial {trial.number}: {given_up}")
             raise TrialPruned(str(given_up)) from None
@@ -86,12 +95,13 @@ class Objective:
             if_possible(lambda: trial.set_user_attr(STOPPED, "SIGINT"))
             raise
 
-    def _values(self, trial: Trial, words: Sequence[str]) -> float | Sequence[float]:
+    def _values(self, trial: Trial, words: Sequence[str], clock: Clock) -> Steps[float | Sequence[float]]:
         config = compose.from_hydra(words)
+        siblings = branching.siblings(self.space, trial.params, self._shared)
         results = []
         for run in range(config.study.seeds):
-            watch = StudyWatch(trial, config.study, run)
-            result = self._when_free(replace(config, seed=config.seed + run), watch)
+            watch = StudyWatch(trial, config.study, run, clock, siblings)
+            result = yield from self._when_free(replace(config, seed=config.seed + run), watch)
             self._check_inputs(result.folder)
             watch.finished(result.objective)
             results.append(result)
@@ -99,17 +109,15 @@ class Objective:
         values = [_value(name, figures) for name in config.study.objectives]
         return values if len(values) > 1 else values[0]
 
-    def _when_free(self, config: Config, watch: StudyWatch) -> TrialResult:
-        """Run it, or wait for the worker that is running the same settings and take its result."""
+    def _when_free(self, config: Config, watch: StudyWatch) -> Steps[TrialResult]:
+        """Run it, or wait for whoever is running the same settings and take that result."""
         said = False
         while True:
             try:
-                return self._run(config, watch)
+                return (yield from self._run(config, watch))
             except BusyError as busy:
-                if not said:
-                    say(f"waiting: {busy}")
+                yield Wait("" if said else f"waiting: {busy}", partial(_past, time.monotonic() + WAIT_S))
                 said = True
-                time.sleep(WAIT_S)
 
     def _check_inputs(self, folder: Path) -> None:
         """Hold what the trial read against what the study's earlier trials read."""
@@ -141,6 +149,10 @@ class Objective:
         for name, most in config.study.limits.constraints.items():
             trial.set_constraint(name, figures[name] - most)
         return figures
+
+
+def _past(moment: float) -> bool:
+    return time.monotonic() >= moment
 
 
 def _of_study(word: str) -> bool:

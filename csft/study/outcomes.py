@@ -92,7 +92,8 @@ def why(trial: "FrozenTrial") -> str:
         return f"stopped by {attributes[STOPPED]}" if STOPPED in attributes else "its worker died"
     if now == "pruned" and PRUNED in attributes:
         at = attributes[PRUNED]
-        return f"given up at epoch {number(at.get('epoch'))} with {number(at.get('score'))}"
+        part = f" on {at['answered']} of {at['questions']} questions" if "answered" in at else ""
+        return f"given up at epoch {number(at.get('epoch'))} with {number(at.get('score'))}{part}"
     return ""
 
 
@@ -122,11 +123,23 @@ def hours(trial: "FrozenTrial") -> float | None:
     return (trial.datetime_complete - trial.datetime_start).total_seconds() / 3600
 
 
+def given_up_in_exams(trials: Sequence["FrozenTrial"]) -> str:
+    """How many trials were given up in the middle of an exam, and what was not asked; empty without any."""
+    parts = [one.user_attrs[PRUNED] for one in trials if "answered" in one.user_attrs.get(PRUNED, ())]
+    if not parts:
+        return ""
+    asked, of = (sum(one[name] for one in parts) for name in ("answered", "questions"))
+    return f"{len(parts)} given up in the middle of an exam: {of - asked} of {of} questions not asked"
+
+
 def latest_score(trial: "FrozenTrial") -> float | None:
     """The first value of a finished trial, else its latest score during training.
 
-    Where answers were reported one by one (the Wilcoxon pruner), the share of right ones in percent.
+    Where answers were reported one by one (the Wilcoxon pruner), the share of right ones in percent; of a
+    trial that was given up, in the exam that it was given up in.
     """
+    if PRUNED in trial.user_attrs:
+        return float(trial.user_attrs[PRUNED]["score"])
     if trial.values:
         return float(trial.values[0])
     reported = trial.intermediate_values

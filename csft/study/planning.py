@@ -12,7 +12,7 @@ from csft.config import check_section
 from csft.console import say
 from csft.errors import SettingError
 from csft.identity import UNDECIDING
-from csft.study import opening, samplers, starting
+from csft.study import opening, packing, samplers, starting
 from csft.study.opening import Queued
 from csft.study.pruners import make_pruner
 from csft.study.space import Space, parse
@@ -35,6 +35,8 @@ class Plan:
     sampler: str
     why: str  # it is this one, and what it cannot do
     total: int | None
+    pack: int  # trials that a worker has under way at a time
+    pack_why: str
 
     @property
     def storage(self) -> str:
@@ -64,7 +66,8 @@ def settle(
     if sampler == GRID:
         size = space.size() or 0
         total = size if total is None else min(total, size)
-    plan = Plan(settings, str(composed.output), words, space, composed, sampler, why, total)
+    together = packing.pack(settings, composed, space, sampler)
+    plan = Plan(settings, str(composed.output), words, space, composed, sampler, why, total, *together)
     _check_end(plan)
     _check_settings(plan)
     return plan

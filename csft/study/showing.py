@@ -157,10 +157,11 @@ def _sub_exams(rows: dict[str, dict[str, dict[str, Any]]]) -> Any:
 
 
 def _cells(trial: "FrozenTrial", objectives: int) -> list[str]:
-    values = [f"{value:.4g}" for value in trial.values] if trial.values else [""] * objectives
-    latest = outcomes.latest_score(trial)
-    if not trial.values and latest is not None:
-        values[0] = f"({latest:.4g})"  # during training
+    values, latest = [""] * objectives, outcomes.latest_score(trial)
+    if outcomes.state(trial) in ("finished", "infeasible"):
+        values = [f"{value:.4g}" for value in trial.values]
+    elif latest is not None:
+        values[0] = f"({latest:.4g})"  # of an exam during training, or of a part of one
     ends = outcomes.interval(trial)
     noise = f"{ends[0]:.1f} to {ends[1]:.1f}" if ends else ""
     hours = outcomes.hours(trial)

@@ -56,6 +56,22 @@ def test_rows_of_all_epochs_are_cut_once_and_each_epoch_draws_its_own(prepared: 
     assert drawn(fixed, 0) == drawn(fixed, 2) == epochs[0]
 
 
+@pytest.mark.parametrize("resample", [True, False])
+def test_over_more_epochs_the_first_ones_have_the_same_records(
+    prepared: dict[str, Prepared], resample: bool
+) -> None:
+    one = mixture(prepared, epochs=1.5, cutoff=64, resample=resample)
+    other = one.over(4)
+    assert drawn(other, 3) == drawn(mixture(prepared, epochs=4, cutoff=64, resample=resample), 3)
+    for number in range(2):
+        mine, theirs = one.rows.origins(one.epoch(number)), other.rows.origins(other.epoch(number))
+        assert mine.tolist() == theirs.tolist()
+    named = [one.rows.origin(int(row)) for row in one.epoch(1)]
+    assert len({*named}) == len({*one.rows.origins(one.epoch(1)).tolist()})
+    assert (other.rows is one.rows) == (not resample)
+    assert one.over(2) is one and other.over(2).over(4).rows.lengths.tolist() == other.rows.lengths.tolist()
+
+
 def test_a_token_budget_is_counted_after_the_cut(prepared: dict[str, Prepared]) -> None:
     made = mixture(prepared, cutoff=96, tokens=20_000)
     longest = int(made.rows.lengths.max())

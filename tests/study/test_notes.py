@@ -92,9 +92,6 @@ def test_shown_twice_is_shown_once(tmp_path: Path) -> None:
     pytest.importorskip("optuna_dashboard")
     study = made.study(tmp_path, trials=(2, 3, 7, 10))
     for _ in range(2):
-        for trial in study.get_trials():
-            if trial.state.is_finished():
-                dashboard.show_trial(study, trial, tmp_path)
         dashboard.show_study(study, tmp_path)
         kept = attributes(study)
         files = sorted(path.name for path in (tmp_path / FOLDER).iterdir() if not path.suffix)
@@ -115,6 +112,21 @@ def test_shown_twice_is_shown_once(tmp_path: Path) -> None:
         "sub-exams.svg",
         "truncation.json",
     ]
+
+
+def test_a_worker_shows_a_study_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("optuna_dashboard")
+    study = made.study(tmp_path, trials=(2, 3))
+    dashboard.Showing(study, tmp_path).ended()
+    assert not any("note" in key for key in attributes(study))
+    monkeypatch.setattr(dashboard, "EVERY_S", 0.0)
+    showing = dashboard.Showing(study, tmp_path)
+    showing.ended()
+    noted = [key for key in attributes(study) if key.endswith("note_ver")]
+    assert len(noted) == 3  # of both trials and of the study
+    study.add_trial(made.trial(tmp_path, "paper", 7))
+    showing.ended()  # that took a share of the time already
+    assert noted == [key for key in attributes(study) if key.endswith("note_ver")]
 
 
 def test_a_note_that_a_person_wrote_stays_and_a_lost_file_comes_back(tmp_path: Path) -> None:
@@ -142,7 +154,7 @@ def test_the_study_goes_on_where_nothing_can_be_shown(
     if missing:
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     for _ in range(2):
-        dashboard.show_trial(study, study.trials[0], output)
+        dashboard.show_study(study, output)
     said = capsys.readouterr().out.splitlines()
     assert len(said) == 1 and ("csft[dashboard]" if missing else "the study goes on") in said[0]
 

@@ -87,7 +87,10 @@ def _cost(trial: Trial) -> list[Cell]:
 def _notes(data: StudyData) -> tuple[str, ...]:
     notes = ["Scores are percent right with 95 % intervals; hours are those of all processes."]
     if any(not one.finished and one.score is not None for one in data.trials):
-        notes.append("The score of a trial that has not finished is that of its latest exam during training.")
+        notes.append(
+            "The score of a trial that has not finished is that of its latest exam during training, or of "
+            "the part of an exam that it was given up in."
+        )
     if any(len(one.runs) > 1 for one in data.trials):
         notes.append("Scores of several seeds are means; conversation, memory and speed are the first's.")
     if missing := [one.number for one in data.trials if one.state in ENDED and not one.finished]:
