@@ -35,8 +35,8 @@ SINCE = "since"  # number of the first trial of the latest command
 
 # Steps that answers are reported under: a question's number after SPAN for the exam at the end and
 # after k + 1 times SPAN for the k-th during training. Their mean comes last: a share in a trial that
-# finished, percent in one that was given up, which Optuna takes for its value. Scores of exams during training
-# have steps 1, 2, ….
+# finished, percent in one that was given up, which Optuna takes for its value. Scores of exams during
+# training have steps 1, 2, ….
 SPAN, MEAN = 100_000, 1_000_000_000
 
 PATIENCE_S = (1, 2, 4, 8, 16, 32)  # between attempts at a database that does not answer

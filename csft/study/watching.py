@@ -18,8 +18,9 @@ from csft.watch import Watch
 # An exam that is watched answer by answer (Wilcoxon's pruner) is looked at after each of so many fair parts.
 # `study.pruner.p` is the significance of one look; the pruner also spares whoever's mean is not below the
 # best trial's. Simulated with 168 and 2,800 questions at p = 0.1, all looks at an exam together: as good a
-# setting is given up in 8 and 14 % of exams, one 5 points worse in 48 and 100 %, 10 points worse in 85 and 100 %, 5
-# points better in 1 and 0 %. That is against one rival; the best of many was lucky, and harder to equal.
+# setting is given up in 8 and 14 % of exams, one that is 5 points worse in 48 and 100 %, 10 points worse in
+# 85 and 100 %, 5 points better in 1 and 0 %. That is against one rival; the best of many was lucky, and
+# harder to equal.
 ROUNDS = 8
 OFTEN_S = 2.0  # progress is written at most so often
 BRIEF_S = 0.25  # a stage that is over sooner is not noted: a note is a commit of the database
