@@ -7,7 +7,8 @@ A study is 12 trials, 2 cut-offs × 2 learning rates × 1, 2 and 3 epochs, once 
 with LoRA. LLaMA-Factory runs one `llamafactory-cli train` after another; csft one `python -m csft.run -m`,
 and again with its ideas switched off. `least` (2.2 million parameters, 200 records) shows what a trial costs
 besides training, `tiny` is the tiny model of the other benchmarks (14.1 million, 200 records), and of `big`
-(113 million, 16 records) training is nearly all of the time.
+(113 million, 16 records) training is nearly all of the time. The default is `least` alone:
+the others take hours.
 
 Equal are: model, records and their order, updates of 8 records, cut-offs, learning rate of every update
 (constant after a warm-up), clipping, AdamW without weight decay, float32, no gradient checkpointing, where an
@@ -125,7 +126,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--peer", default=env.get("CSFT_BENCH_PEER"), help="Python that has LLaMA-Factory")
     demo = env.get("CSFT_BENCH_DEMO", measure.SHARED / "bench" / "data")
     parser.add_argument("--demo", type=Path, default=demo)
-    parser.add_argument("--models", nargs="+", choices=tuple(MODELS), default=list(MODELS))
+    parser.add_argument("--models", nargs="+", choices=tuple(MODELS), default=["least"])
     parser.add_argument("--tunes", nargs="+", choices=TUNES, default=list(TUNES))
     names = [side.name for side in (*SIDES, *EXAM_SIDES)]
     parser.add_argument("--only", nargs="+", choices=names, metavar="SIDE", help="; ".join(names))
