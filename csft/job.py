@@ -36,6 +36,7 @@ class Job:
     started: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%S%z"))
     attention: tuple[str, str] = ("", "")  # the implementation's name in transformers, and why
     optimizer: tuple[str, str] = ("", "")  # its name, and why
+    workload: train.Workload | None = None  # what its memory depends on, once that is settled
     memory: str = ""  # the plan of it, as printed
     spare: float = 0.0  # bytes that the plan leaves free
     base: str = ""  # how the trial came by the weights it starts from

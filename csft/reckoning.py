@@ -7,7 +7,7 @@ from csft import exam, model, train
 from csft.anatomy import Anatomy
 from csft.config import Config
 from csft.console import say
-from csft.ranks import ALONE, Ranks
+from csft.ranks import Ranks
 
 if TYPE_CHECKING:
     from csft.train import Meter
@@ -37,51 +37,7 @@ def optimizer(config: Config, ranks: Ranks) -> tuple[str, str]:
     return train.choose_optimizer(config.train.optimizer, narrow, ranks.kind == "fsdp")
 
 
-def check_memory(
-    config: Config,
-    net: Anatomy,
-    device: str,
-    ranks: Ranks,
-    *,
-    attention: str,
-    optimizer: str,
-    rungs: bool,
-    held: int = 0,
-) -> Memory:
-    """Print and give the memory plan; MemoryPlanError with the settings that would help if it cannot fit.
-
-    `rungs`: exams come between updates too, beside the optimiser's states. `held`: bytes of a base that an
-    earlier trial left on the device, which this one uses or which is freed for it.
-    """
-    work = _workload(config, net, device, ranks, attention=attention, optimizer=optimizer, rungs=rungs)
-    free = train.capacity(device) + held
-    plan = train.check_fits(net, work, free)
-    line = plan.line(free)
-    say(f"  memory     {line}")
-    return Memory(line, free - plan.total)
-
-
-class Pack(NamedTuple):
-    """How many trainings a base takes at once, the tokens of a pass over it, and the plan as printed."""
-
-    members: int
-    most_tokens: int
-    line: str
-
-
-def pack(
-    config: Config, net: Anatomy, device: str, *, attention: str, optimizer: str, rungs: bool, most: int
-) -> Pack:
-    """The largest pack up to `most` of trainings like this one that fits, on a base that is there already."""
-    work = _workload(config, net, device, ALONE, attention=attention, optimizer=optimizer, rungs=rungs)
-    # A base holds no adapter, and its bytes are not free.
-    base = train.weight_bytes(net, replace(work, rank=0))
-    free = train.capacity(device) + base
-    planned = train.pack_plan(net, work, free, most)
-    return Pack(planned.members, planned.tokens, planned.line(free))
-
-
-def _workload(
+def workload(
     config: Config,
     net: Anatomy,
     device: str,
@@ -91,6 +47,7 @@ def _workload(
     optimizer: str,
     rungs: bool,
 ) -> train.Workload:
+    """What memory depends on; `rungs`: exams come between updates too, beside the optimiser's states."""
     settings, tune, kind = config.train, config.tune, device.partition(":")[0]
     return train.Workload(
         tune=tune.method,
@@ -113,6 +70,36 @@ def _workload(
         device=kind,
         shards=ranks.count if ranks.kind == "fsdp" else 1,
     )
+
+
+def check_memory(net: Anatomy, work: train.Workload, device: str, held: int = 0) -> Memory:
+    """Print and give the memory plan; MemoryPlanError with the settings that would help if it cannot fit.
+
+    `held`: bytes of a base that an earlier trial left on the device, which this one uses or which is freed
+    for it.
+    """
+    free = train.capacity(device) + held
+    plan = train.check_fits(net, work, free)
+    line = plan.line(free)
+    say(f"  memory     {line}")
+    return Memory(line, free - plan.total)
+
+
+class Pack(NamedTuple):
+    """How many trainings a base takes at once, the tokens of a pass over it, and the plan as printed."""
+
+    members: int
+    most_tokens: int
+    line: str
+
+
+def pack(net: Anatomy, work: train.Workload, device: str, most: int) -> Pack:
+    """The largest pack up to `most` of trainings like this one that fits, on a base that is there already."""
+    # A base holds no adapter, and its bytes are not free.
+    base = train.weight_bytes(net, replace(work, rank=0))
+    free = train.capacity(device) + base
+    planned = train.pack_plan(net, work, free, most)
+    return Pack(planned.members, planned.tokens, planned.line(free))
 
 
 def meter(config: Config, net: Anatomy, device: str, ranks: Ranks) -> "Meter":

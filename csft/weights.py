@@ -26,7 +26,7 @@ def settle(job: Job) -> None:
     job.attention = model.choose_attention(config.attention, job.device, config.model.dtype)
     job.optimizer = reckoning.optimizer(config, job.ranks)
     base = warm.kept()
-    job.memory, job.spare = reckoning.check_memory(
+    job.workload = reckoning.workload(
         config,
         job.anatomy,
         job.device,
@@ -34,8 +34,9 @@ def settle(job: Job) -> None:
         attention=job.attention[0],
         optimizer=job.optimizer[0],
         rungs=job.watch.every is not None,
-        held=base.bytes_on(job.device) if base else 0,
     )
+    held = base.bytes_on(job.device) if base else 0
+    job.memory, job.spare = reckoning.check_memory(job.anatomy, job.workload, job.device, held)
 
 
 def load(job: Job) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:

@@ -6,32 +6,17 @@ named by dataset and number: row numbers depend on how many epochs are drawn.
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from csft.data import Plan
     from csft.train import Epochs
 
 Flat = NDArray[np.int64]
-Part = tuple["EpochPlan", int]
-
-
-class EpochPlan(Protocol):
-    """The updates of an epoch in flat arrays (`csft.data.Plan`)."""
-
-    records: Flat
-    start: Flat
-    batch: int
-    micro_batch: int
-    joined: bool
-
-    @property
-    def rows(self) -> int:
-        """How many rows it has."""
-
-    def __len__(self) -> int: ...
+Part = tuple["Plan", int]
 
 
 class Route:
@@ -70,7 +55,7 @@ class Route:
                 break
         return min(same, done)
 
-    def _alike(self, other: "Route", mine: EpochPlan, theirs: EpochPlan, updates: int) -> int:
+    def _alike(self, other: "Route", mine: "Plan", theirs: "Plan", updates: int) -> int:
         """How many of an epoch's first `updates` updates are the same in both."""
         if mine is theirs and self._origins == other._origins:
             return updates
@@ -96,7 +81,7 @@ class Route:
         return found.digest()
 
 
-def _form(plan: EpochPlan) -> tuple[int, int, int, bool]:
+def _form(plan: "Plan") -> tuple[int, int, int, bool]:
     """What all updates of an epoch have in common; its length, since epochs passed are counted by it."""
     return len(plan), plan.batch, plan.micro_batch, plan.joined
 

@@ -18,16 +18,8 @@ class TrainingGroup:
 
     def __init__(self, first: Train, most: int) -> None:
         base, job = warm.kept(), first.job
-        assert base is not None
-        planned = reckoning.pack(
-            job.config,
-            job.anatomy,
-            job.device,
-            attention=job.attention[0],
-            optimizer=job.optimizer[0],
-            rungs=job.watch.every is not None,
-            most=most,
-        )
+        assert base is not None and job.workload is not None
+        planned = reckoning.pack(job.anatomy, job.workload, job.device, most)
         say(f"  together   {planned.line}")
         self._config, self._most = job.config, planned.members
         self._waiting: dict[int, str] = {}  # who was told to, and why

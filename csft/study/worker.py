@@ -16,7 +16,7 @@ from csft.clock import Clock
 from csft.console import say
 from csft.errors import CsftError, StoppedError
 from csft.model import warm
-from csft.stopping import StopRequest, stop_requests
+from csft.stopping import KEPT, StopRequest, stop_requests
 from csft.study import budget, counted, samplers
 from csft.study.attributes import RECORD, SEARCH
 from csft.study.companions import Companions
@@ -137,7 +137,7 @@ class _Worker:
 
     def _heed(self, when: str) -> None:
         if self.request.signal:
-            raise StoppedError(self.request.signal, when, "what was finished is kept")
+            raise StoppedError(self.request.signal, when, KEPT)
 
     def _tell(self, ended: Ended) -> BaseException | None:
         """Tell the study of a trial; gives the error that ends the others, too."""
