@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from several_adapters import Adapter, put_together
 
 from csft import model, sample
 from csft.config import Config, Data, Exam, Mix, Model
 from csft.errors import DivergedError, TimeLimitError
 from csft.examining import OnTheWay, Sitter, ask, ask_together, exam_key
-from csft.model.shells import shell
 from csft.model.together import Together
 from csft.splits import gather, scored
 from csft.watch import Watch
@@ -65,16 +65,7 @@ def job(folder: Path, name: str, watch: Watch, **settings: Any) -> Any:
 
 
 def nets(base: Any, count: int) -> tuple[Together, dict[int, Any]]:
-    together, made = Together(base), {}
-    for number in range(count):
-        made[number] = model.adapt(shell(base), "lora", 2 + number, 4, seed=number)
-        torch.manual_seed(number)
-        with torch.no_grad():
-            for name, weights in made[number].named_parameters():
-                if "lora_B" in name:
-                    weights.normal_(0, 0.3)
-        together.join(number, made[number])
-    return together, made
+    return put_together(base, {number: Adapter(2 + number, 4, 0.3) for number in range(count)})
 
 
 def test_they_answer_and_are_shown_as_alone(loaded: Any, asked: Any, tmp_path: Path) -> None:

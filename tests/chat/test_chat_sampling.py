@@ -5,13 +5,11 @@ from typing import Any
 
 import pytest
 import torch
+from several_adapters import Adapter, put_together
 
-from csft import model
 from csft.chat import Drawing, Sampled, sample, sample_together
 from csft.chat.sampling import TEMPERATURE, TOP_P, draw
 from csft.model.joint import Joint
-from csft.model.shells import shell
-from csft.model.together import Together
 
 PROMPTS = [[1, 5, 6, 7], [1, 9], [1, 4, 4, 8, 8, 8, 3], [1, 9, 9]]
 STOPS = [2, 23]
@@ -110,15 +108,7 @@ def test_answers_stop_at_the_limit_and_come_in_the_order_asked(net: Any) -> None
 @pytest.mark.parametrize("budget", [1, 60, 10_000])
 def test_several_adapters_answer_as_alone(budget: int, monkeypatch: Any) -> None:
     base = make_net()
-    together, nets = Together(base), {}
-    for member in (5, 2, 9):
-        nets[member] = model.adapt(shell(base), "lora", member, 8, seed=member)
-        torch.manual_seed(member)
-        with torch.no_grad():
-            for name, weights in nets[member].named_parameters():
-                if "lora_B" in name:
-                    weights.normal_(0, 0.5)
-        together.join(member, nets[member])
+    together, nets = put_together(base, {member: Adapter(member, 8, 0.5) for member in (5, 2, 9)})
     monkeypatch.setattr("csft.filling.CACHED_TOKENS", 12)
     expected = {member: answers(net) for member, net in nets.items()}
     assert sample_together(Joint(together), [5, 2, 9], PROMPTS, Drawing(STOPS, 2, 20, budget)) == expected

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import torch
 from exam_helpers import make_question
+from several_adapters import Adapter, put_together
 
 from csft import model
 from csft.cmb import Question
 from csft.errors import NotNumbersError
 from csft.exam import Asking, KeptAnswers, Paper, Prediction, stream_paper, stream_together
 from csft.model.joint import Joint
-from csft.model.shells import shell
 from csft.model.together import Together
 
 RANKS = {4: 2, 7: 8, 5: 3}  # by member
@@ -23,16 +23,8 @@ RANKS = {4: 2, 7: 8, 5: 3}  # by member
 
 def adapters(base: Any, strength: float = 0.5) -> tuple[Together, dict[int, Any]]:
     """Members whose answers differ, each by itself and all in one."""
-    together, nets = Together(base), {}
-    for member, rank in RANKS.items():
-        nets[member] = model.adapt(shell(base), "lora", rank, 2 * rank, seed=member)
-        torch.manual_seed(member)
-        with torch.no_grad():
-            for name, weights in nets[member].named_parameters():
-                if "lora_B" in name:
-                    weights.normal_(0, strength / rank)
-        together.join(member, nets[member])
-    return together, nets
+    each = {member: Adapter(rank, 2 * rank, strength / rank) for member, rank in RANKS.items()}
+    return put_together(base, each)
 
 
 @pytest.fixture
