@@ -18,7 +18,7 @@ from csft.rungs import Log, Rungs
 from csft.stages import Route, Sharing, Tail
 from csft.track.runfolder import METRICS
 
-LEAST = 20  # what is less than one update in so many of the other training is not worth a stage
+LEAST = 0.05  # what is less of the other training's updates is not worth a stage
 TRIAL, RUNGS = "trial.jsonl", "rungs.jsonl"
 SHARED, EARLIER = "shared", "earlier"  # among a trial's seconds: what others, and earlier attempts, have done
 
@@ -38,7 +38,7 @@ def sharing(job: Job, batches: Batches) -> Sharing | None:
     parts = job.identity.parts
     family = stages.family(parts, job.attention[0], job.optimizer[0], job.watch.every)
     route = _route(job, batches, Tail.of(job.config))
-    points = _points(job, batches) if store.most else ()
+    points = _points(job, batches) if store.most else {}
     return Sharing(store, family, job.name, route=route, points=points, texts=lambda step: _texts(job, step))
 
 
@@ -70,21 +70,15 @@ def _route(job: Job, batches: Batches, tail: Tail) -> Route:
     return Route(plan, rates, batches.mixture.rows.origins)
 
 
-def _points(job: Job, batches: Batches) -> set[int]:
-    """Where the trainings of other trials part from this one, as far as it is worth a stage."""
+def _points(job: Job, batches: Batches) -> dict[int, bool]:
+    """Where the trainings of other trials part from this one, as far as it is worth a stage (`Route`)."""
     tails, rows = job.watch.siblings, batches.mixture.rows
     if job.config.train.validation:  # what is held out depends on the rows
         tails = [tail for tail in tails if batches.mixture.over(tail.epochs).rows is rows]
     # An epoch has the same records however many there are: each is planned once, for all.
     longest = batches.over(max([job.config.epochs, *(tail.epochs for tail in tails)]))
     mine = _route(job, longest, Tail.of(job.config))
-    found = set()
-    for tail in tails:
-        other = _route(job, longest, tail)
-        common = mine.shared(other)
-        if common * LEAST >= len(other):
-            found.add(common)
-    return found
+    return mine.points((_route(job, longest, tail) for tail in tails), LEAST)
 
 
 def _texts(job: Job, step: int) -> dict[str, str]:

@@ -5,7 +5,7 @@ named by dataset and number: row numbers depend on how many epochs are drawn.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -30,17 +30,38 @@ class Route:
     def __len__(self) -> int:
         return len(self._rates)
 
-    def digest(self, updates: int) -> str:
-        """A hash of the first `updates` updates; equal for two trainings that begin so far alike."""
+    def digest(self, updates: int, whole: bool = True) -> str:
+        """A hash of the first `updates` updates; equal for two trainings that begin so far alike.
+
+        That of the weights alone after them is another than that of the `whole` state.
+        """
+        if not whole:
+            return hashlib.sha256(f"weights of {self.digest(updates)}".encode()).hexdigest()
         if updates not in self._digests:
-            whole = hashlib.sha256(self._rates[:updates].tobytes())
+            found = hashlib.sha256(self._rates[:updates].tobytes())
             left = updates
             for number, (_, taken) in enumerate(self._parts):
                 if left > 0:
-                    whole.update(self._hash(number, min(taken, left)))
+                    found.update(self._hash(number, min(taken, left)))
                 left -= taken
-            self._digests[updates] = whole.hexdigest()
+            self._digests[updates] = found.hexdigest()
         return self._digests[updates]
+
+    def digests(self, updates: int) -> list[str]:
+        """Of what this training can go on from after so many updates; at its end, weights are enough."""
+        return [self.digest(updates, whole) for whole in (True, False)[: 1 + (updates == len(self))]]
+
+    def points(self, others: Iterable["Route"], least: float = 0.0) -> dict[int, bool]:
+        """Where others part from this one, and whether one of them goes on; else its weights are enough.
+
+        What is less than the share `least` of another one's updates is left out.
+        """
+        found: dict[int, bool] = {}
+        for other in others:
+            common = self.shared(other)
+            if common >= least * len(other):
+                found[common] = found.get(common, False) or common < len(other)
+        return found
 
     def shared(self, other: "Route") -> int:
         """How many updates the two have in common at their beginning."""

@@ -15,7 +15,7 @@ from typing import Any
 from csft.console import say
 from csft.stages.leases import Lease, Promise, promises
 from csft.stages.route import Route
-from csft.stages.store import SHORT, Stage, Store
+from csft.stages.store import Stage, Store
 from csft.train import Checkpoint
 from csft.train.checkpoints import Parts
 
@@ -34,7 +34,11 @@ class Promised:
 
 
 class Sharing:
-    """Stages of one training. `points` are the updates after which others might begin from it."""
+    """Stages of one training.
+
+    `points` are the updates after which others might begin from it, and whether they go on from there: where
+    all of them end, the stage is of the weights alone.
+    """
 
     def __init__(
         self,
@@ -43,18 +47,18 @@ class Sharing:
         trial: str,
         *,
         route: Route,
-        points: Collection[int],
+        points: Mapping[int, bool],
         texts: Callable[[int], Texts] = lambda step: {},
     ) -> None:
         self.store, self.family, self.trial, self.route = store, family, trial, route
-        self._wanted, self._texts = frozenset(points), texts
+        self._points, self._texts = points, texts
         self._lease: Lease | None = None
         self._damaged: set[Stage] = set()
 
     @property
-    def points(self) -> Collection[int]:
-        """The updates after which the state is to be kept from here on."""
-        return self._lease.promise.stages if self._lease else ()
+    def points(self) -> Mapping[int, bool]:
+        """The updates after which the state is to be kept from here on; whole, or its weights."""
+        return {step: self._points[step] for step in self._lease.promise.stages} if self._lease else {}
 
     def claim(self, own: Checkpoint | None = None) -> Checkpoint | Promised | None:
         """What training begins from: `own`, the furthest stage, nothing (None); or who is to be waited for.
@@ -70,7 +74,7 @@ class Sharing:
                 self._promise(own.step if own else found.step if found else 0, found)
             if not found:
                 return own
-            if start := self.store.read(found, self.family, self.route.digest(found.step)):
+            if start := self.store.read(found, self.family, self._digest(found)):
                 return _shared(start)
             self._damaged.add(found)
             self.end()
@@ -88,7 +92,7 @@ class Sharing:
         try:
             if self._room(sum(tensor.nbytes for tensors in parts.values() for tensor in tensors.values())):
                 state = {**state, "by": self.trial}
-                digest = self.route.digest(step)
+                digest = self.route.digest(step, self._points[step])
                 self.store.write(self.family, digest, step, parts=parts, state=state, texts=self._texts(step))
         except OSError as error:
             say(f"the stage of update {step} could not be written ({error}); training goes on")
@@ -118,9 +122,14 @@ class Sharing:
         for stage in self.store.stages(self.family):
             if stage in self._damaged or stage.step > len(self.route):
                 continue
-            if stage.digest == self.route.digest(stage.step)[:SHORT]:
+            if self._digest(stage):
                 return stage
         return None
+
+    def _digest(self, stage: Stage) -> str:
+        """The whole digest of a stage that this training can begin from; empty for any other."""
+        of_mine = self.route.digests(stage.step)
+        return next((digest for digest in of_mine if digest.startswith(stage.digest)), "")
 
     def _promised(self, others: Collection[Promise], there: int) -> Promised | None:
         """Who trains the furthest stage that is further than what is there."""
@@ -128,12 +137,13 @@ class Sharing:
             Promised(one.trial, step)
             for one in others
             for step, digest in (one.stages.items() if one.family == self.family else ())
-            if there < step <= len(self.route) and digest == self.route.digest(step)
+            if there < step <= len(self.route) and digest in self.route.digests(step)
         ]
         return max(found, key=lambda one: one.step, default=None)
 
     def _promise(self, begin: int, uses: Stage | None) -> None:
-        stages = {step: self.route.digest(step) for step in sorted(self._wanted) if step > begin}
+        wanted = sorted(self._points.items())
+        stages = {step: self.route.digest(step, whole) for step, whole in wanted if step > begin}
         folder = str(uses.folder) if uses else ""
         self._lease = Lease(self._leases, Promise(self.family, self.trial, stages, folder))
 

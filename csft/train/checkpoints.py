@@ -2,8 +2,8 @@
 
 <folder>/step-00000120/
     weights.safetensors    the trained weights, by name
-    optimizer.safetensors  the optimiser's state
-    random.safetensors     torch's random states
+    optimizer.safetensors  the optimiser's state,
+    random.safetensors     and torch's random states: neither where no update is to follow
     checkpoint.json        written last: step, trial, counters, and a checksum of each file above
 
 A folder without checkpoint.json, or with a file that is not what it says, is never loaded.

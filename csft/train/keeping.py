@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -49,8 +49,8 @@ class Sharing(Protocol):
     """Who keeps states of this training for others that begin alike."""
 
     @property
-    def points(self) -> Collection[int]:
-        """The updates after which it wants the state."""
+    def points(self) -> Mapping[int, bool]:
+        """The updates after which it wants the state; the whole of it, or the weights alone."""
 
     def save(self, step: int, parts: Parts, state: Mapping[str, Any]) -> None:
         """Keep the state after `step` updates; what cannot be written is said and costs no training."""
@@ -59,7 +59,8 @@ class Sharing(Protocol):
 class Keeper:
     """Restores a checkpoint before the first update, counts what is done, and writes one when it is due.
 
-    Of several processes the first one writes it, so all have to come here at the same update.
+    After the last update, `end`, a checkpoint is of the weights alone: no optimiser goes on from there. Of
+    several processes the first one writes it, so all have to come here at the same update.
     """
 
     def __init__(
@@ -69,11 +70,12 @@ class Keeper:
         settings: Train,
         device: str,
         *,
+        end: int,
         ranks: Ranks = ALONE,
         sharing: Sharing | None = None,
     ) -> None:
         self.checkpoints, self.start, self.settings, self.device = checkpoints, start, settings, device
-        self.ranks, self.sharing = ranks, sharing
+        self.end, self.ranks, self.sharing = end, ranks, sharing
         self.done = FitResult(**start.state["done"]) if start else FitResult()
         self._kept_at, self._kept_update = time.monotonic(), self.done.updates
         self._latest = start  # what was written last is not written again
@@ -119,7 +121,7 @@ class Keeper:
         """Write a checkpoint when it is due, and what is to be shared: of update n after row n is written."""
         self._random = randomness.take(self.device)
         if self.sharing and self.done.updates in self.sharing.points:
-            self.sharing.save(self.done.updates, *self._state())
+            self.sharing.save(self.done.updates, *self._state(self.sharing.points[self.done.updates]))
         if self.ranks.any(self._due()):
             self.keep()
 
@@ -130,26 +132,20 @@ class Keeper:
         if self._latest and self._latest.step == self.done.updates:
             return self._latest
         self._kept_at, self._kept_update = time.monotonic(), self.done.updates
-        parts, state = self._state()
+        parts, state = self._state(whole=self.done.updates < self.end)
         saved = self._save(self.checkpoints, parts, state) if self.ranks.leads else None
         self._latest = self.ranks.agree(saved)
         return self._latest
 
-    def _state(self) -> tuple[Parts, dict[str, Any]]:
-        """Tensors by file, and what JSON holds."""
-        net, optimizer = self._parts["net"], self._parts["optimizer"]
-        tensors, values = optimizers.state_tensors(optimizer, net)
-        parts = {
-            WEIGHTS: self._gathered(trained_weights(net)),
-            OPTIMIZER: self._gathered(tensors),
-            RANDOM: self._random.tensors,
-        }
-        state = {
-            "done": asdict(self.done),
-            "optimizer": values,
-            "schedule": self._parts["schedule"].state_dict(),
-            "random": self._random.values,
-        }
+    def _state(self, whole: bool) -> tuple[Parts, dict[str, Any]]:
+        """Tensors by file, and what JSON holds; without a `whole` one no update can be made."""
+        net, state = self._parts["net"], {"done": asdict(self.done)}
+        parts = {WEIGHTS: self._gathered(trained_weights(net))}
+        if whole:
+            tensors, state["optimizer"] = optimizers.state_tensors(self._parts["optimizer"], net)
+            state["schedule"] = self._parts["schedule"].state_dict()
+            state["random"] = self._random.values
+            parts |= {OPTIMIZER: self._gathered(tensors), RANDOM: self._random.tensors}
         return parts, state
 
     def _save(self, checkpoints: Checkpoints, parts: Parts, state: dict[str, Any]) -> Checkpoint | None:

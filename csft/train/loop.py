@@ -64,8 +64,8 @@ def fit(
     set_seed(seed)
     if device.startswith("cuda:"):
         torch.cuda.set_device(device)  # accelerate has no other word for it
-    keeper = Keeper(checkpoints, start, settings, device, ranks=ranks, sharing=sharing)
     plan = Epochs(epoch_plan, epochs)
+    keeper = Keeper(checkpoints, start, settings, device, end=len(plan), ranks=ranks, sharing=sharing)
     if not len(plan):
         raise TrainingError(NOTHING_LEFT)
     updates = Updates(rows, plan, collate, keeper.done.halvings, ranks)

@@ -74,7 +74,9 @@ class Training:
         self.weights = [weight for weight in self.net.parameters() if weight.requires_grad]
         self.optimizer = optimizers.build(self.net, chosen.optimizer, member.lr, chosen.weight_decay)
         self.schedule = schedules.build(self.optimizer, chosen, len(self.plan))
-        self.keeper = Keeper(member.checkpoints, member.start, chosen, device, sharing=member.sharing)
+        self.keeper = Keeper(
+            member.checkpoints, member.start, chosen, device, end=len(self.plan), sharing=member.sharing
+        )
         self.counts = Counts(0, 0, 0)  # of the update at work
         self._course: Course | None = None
         self._meter = member.meter or Meter(device)

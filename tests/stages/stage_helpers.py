@@ -119,7 +119,7 @@ def sharing(
     """A training's part in the stages under `folder`, with a point wherever a sibling parts from it."""
     data = data or Data()
     route = data.route(one)[0]
-    points = {route.shared(data.route(other)[0]) for other in siblings if other != one}
+    points = route.points(data.route(other)[0] for other in siblings if other != one)
     given = {"family": "f" * 64, "most": 1e9, "trial": f"{one.schedule}-{one.epochs:g}", **more}
     store = Store(folder / ".stages", given["most"])
     return Sharing(store, given["family"], given["trial"], route=route, points=points)

@@ -102,8 +102,8 @@ def test_a_branch_that_is_killed_goes_on_as_if_alone(tmp_path: Path) -> None:
 def test_a_damaged_stage_is_passed_over_aloud(
     tmp_path: Path, how: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train(tmp_path, THREE, sharing(tmp_path, THREE, CONSTANT))
-    (folder,) = (tmp_path / ".stages").glob("*/step-00000016-*")
+    train(tmp_path, THREE, sharing(tmp_path, THREE, WSD))
+    (folder,) = (tmp_path / ".stages").glob("*/step-00000015-*")
     weights, marker = folder / "weights.safetensors", folder / "checkpoint.json"
     if how == "changed":
         weights.write_bytes(weights.read_bytes()[:-1] + b"x")
@@ -111,10 +111,21 @@ def test_a_damaged_stage_is_passed_over_aloud(
         marker.write_text(marker.read_text()[:50])
     else:
         weights.unlink()
-    found = train(tmp_path, TWO, sharing(tmp_path, TWO, CONSTANT))
-    assert found.begun == 8 and found.same(train(tmp_path, TWO))
+    found = train(tmp_path, WSD[1], sharing(tmp_path, WSD[1], WSD))
+    assert found.begun == 10 and found.same(train(tmp_path, WSD[1]))
     assert f"stage {folder} is not used" in capsys.readouterr().out
-    assert (sharing(tmp_path, TWO).claim() is not None) == (how != "x")
+
+
+def test_where_others_end_a_stage_is_their_weights(tmp_path: Path) -> None:
+    expected = alone(CONSTANT, tmp_path)
+    train(tmp_path, THREE, sharing(tmp_path, THREE, CONSTANT))
+    stages = sorted((tmp_path / ".stages").glob("*/step-*"))
+    assert [sorted(path.stem for path in folder.iterdir()) for folder in stages] == 2 * [
+        ["checkpoint", "weights"]
+    ]
+    for one, begun in ((ONE, 8), (TWO, 16), (WSD[0], 0)):  # the last one has no whole state to go on from
+        found = train(tmp_path, one, sharing(tmp_path, one))
+        assert found.begun == begun and found.same(expected.get(one) or train(tmp_path, one))
 
 
 def test_a_full_disk_costs_no_training(
@@ -153,9 +164,8 @@ def test_a_trial_waits_for_one_that_trains_its_beginning(tmp_path: Path) -> None
     assert second.claim() == Promised("of 2", 16)
     first.end()  # it failed
     assert second.promised() is None
-    start = second.claim()
-    assert start and start.step == 8  # type: ignore[union-attr]
-    assert sorted(second.points) == [16]
+    assert second.claim() is None  # weights alone are no beginning
+    assert second.points == {8: False, 16: False}
 
 
 def test_nobody_waits_for_the_dead(tmp_path: Path) -> None:
@@ -188,7 +198,7 @@ def test_nobody_waits_for_another_machine(tmp_path: Path) -> None:
 def test_the_least_recently_used_makes_room(tmp_path: Path) -> None:
     def after(family: str) -> list[str]:
         """Families with a stage once this one has written its own, of 2 kB; there is room for two."""
-        one = sharing(tmp_path, TWO, [ONE], family=family * 64, most=5000)
+        one = sharing(tmp_path, ONE, [TWO], family=family * 64, most=5000)
         assert one.claim() is None
         one.save(8, {"weights": {"a": torch.zeros(400)}}, {"done": {"seconds": 1.0}})
         one.end()

@@ -176,6 +176,8 @@ def test_checkpoints_are_pruned_and_written_when_due(tmp_path: Path) -> None:
     run(net_for("full"), some_rows(), tmp_path, settings, epochs=3, checkpoints=kept(tmp_path, keep=3))
     names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert names == ["step-00000006", "step-00000008", "step-00000009"]  # the last one is the end
+    files = [{path.stem for path in (tmp_path / "checkpoints" / name).iterdir()} for name in names]
+    assert files[2] == {"checkpoint", "weights"} and files[1] - files[2] == {"optimizer", "random"}
 
 
 def test_an_unwritable_checkpoint_costs_no_training(
