@@ -62,7 +62,7 @@ def measure(net: Anatomy, work: Workload, real: bool = True) -> Measured:
     """Train an InternLM2 of these sizes on one update; without `real` no number is computed."""
     mode: AbstractContextManager[Any] = nullcontext() if real else FakeTensorMode(allow_non_fake_inputs=True)
     with mode:
-        trained = _network(net, work, real)
+        trained = _tuned(net, work, real)
         weights = [weight for weight in trained.parameters() if weight.requires_grad]
         optimizer = AdamW(weights, lr=1e-3, fused=True)
         for weight in weights:
@@ -85,7 +85,8 @@ def _update(loss: Callable[[], Tensor], micro_batches: int) -> None:
         loss().backward()
 
 
-def _network(net: Anatomy, work: Workload, real: bool) -> nn.Module:
+def network(net: Anatomy, dtype: str, attention: str) -> Any:
+    """An InternLM2 of these sizes."""
     config = InternLM2Config(
         vocab_size=net.vocabulary,
         hidden_size=net.hidden,
@@ -96,10 +97,14 @@ def _network(net: Anatomy, work: Workload, real: bool) -> nn.Module:
         attention_bias=False,
         max_position_embeddings=8192,
     )
+    return InternLM2ForCausalLM._from_config(
+        config, dtype=getattr(torch, dtype), attn_implementation=attention
+    )
+
+
+def _tuned(net: Anatomy, work: Workload, real: bool) -> nn.Module:
     with torch.device("cpu" if real else "meta"):
-        made = InternLM2ForCausalLM._from_config(
-            config, dtype=getattr(torch, work.dtype), attn_implementation=work.attention
-        )
+        made = network(net, work.dtype, work.attention)
         tuned = model.adapt(
             made, work.tune, work.rank, 32, targets=work.targets, dropout=work.dropout
         ).train()

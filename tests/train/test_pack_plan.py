@@ -5,8 +5,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-import torch
-from memory_measure import Live
+from memory_measure import Live, network
 from test_memory_plan import BASE, work
 from train_helpers import ListRows, in_order
 
@@ -15,7 +14,6 @@ from csft.anatomy import Anatomy
 from csft.config import Train
 from csft.data import collate
 from csft.model.anatomy import scratch_anatomy
-from csft.model.internlm2 import InternLM2Config, InternLM2ForCausalLM
 from csft.model.shells import shell
 from csft.train import Member, TrainTogether, Workload, pack_plan
 from csft.train.memory import gradient_bytes, memory_plan, state_bytes, weight_bytes
@@ -23,25 +21,10 @@ from csft.train.memory import gradient_bytes, memory_plan, state_bytes, weight_b
 MID = scratch_anatomy(3000, hidden=256, layers=6, heads=8, kv_heads=2, intermediate=768)
 
 
-def network(net: Anatomy, asked: Workload) -> Any:
-    config = InternLM2Config(
-        vocab_size=net.vocabulary,
-        hidden_size=net.hidden,
-        num_hidden_layers=net.layers,
-        num_attention_heads=net.heads,
-        num_key_value_heads=net.kv_heads,
-        intermediate_size=net.intermediate,
-        attention_bias=False,
-    )
-    model.choose_attention("varlen", "cpu")
-    return InternLM2ForCausalLM._from_config(
-        config, dtype=getattr(torch, asked.dtype), attn_implementation="sdpa_varlen"
-    )
-
-
 def measured(net: Anatomy, asked: Workload) -> tuple[int, int, int, int]:
     """Bytes of weights, gradients, states, and of everything at the peak of a second update."""
-    base = network(net, asked)
+    model.choose_attention("varlen", "cpu")
+    base = network(net, asked.dtype, "sdpa_varlen")
     record = {"input_ids": [5] * asked.cutoff, "labels": [5] * asked.cutoff}
     rows = ListRows([record] * asked.batch)
     settings = Train(batch=asked.batch, micro_batch=asked.micro_batch, checkpoint_minutes=None)
