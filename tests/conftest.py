@@ -36,6 +36,12 @@ def same_random_numbers() -> None:
 
 
 @pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What trials prepare, for all tests of this process that do not look at how."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real samples and reference results that lies beside a developer's checkout."""
     folder = Path(__file__).resolve().parents[2] / "shared"

@@ -156,11 +156,6 @@ def test_a_manifest_that_says_nothing(trained, base, tmp_path, capsys):
     assert "manifest.json lacks 'places'" in capsys.readouterr().err
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("tune", ["full", "lora"])
 def test_what_a_real_trial_leaves(tmp_path, cache, tune):

@@ -85,11 +85,6 @@ def once(error: Exception | signal.Signals, *at: Any) -> Any:
     return act
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture
 def run(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run the trial in this process, in the test's own folder."""

@@ -92,11 +92,6 @@ def tokenizer() -> Any:
     return model.load_tokenizer(sample.base_model_path())
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.mark.parametrize(
     "names", [("discmed",), ("medicaldialog", "discmed", "cmb"), ("webmedqa", "discmed")]
 )

@@ -25,11 +25,6 @@ WORDS = (
 FLAT = ("epochs=3,1,2", "train.schedule=constant", "train.warmup_updates=5")
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
 def study(name: str, *words: str, output: Path, cache: Path) -> Done:
     done = run("-m", *WORDS, *words, f"study.name={name}", output=output, cache=cache)
     assert done.status == 0, done.err[-3000:] + done.out[-2000:]

@@ -27,11 +27,6 @@ RAY = (
 )
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
 def workers(study) -> int:
     return len({one.user_attrs[WORKER]["pid"] for one in counts(study).complete})
 
