@@ -53,14 +53,14 @@ def test_killed_ten_times_at_random_the_total_is_exact(url, tmp_path):
     chosen = random.Random(7)
     while kills < 10:
         time.sleep(1 + chosen.random() / 2)  # starting takes most of a second
-        victim = workers[kills % 2]
-        if victim.poll() is None:
-            victim.kill()
-            victim.wait()
+        at = kills % 2
+        if workers[at].poll() is None:  # or all was done before
+            workers[at].kill()
             kills += 1
+        workers[at].wait()
         if len(counts(study).settled) > 30:  # leave some for the end
             study.set_user_attr(TOTAL, study.user_attrs[TOTAL] + 20)
-        workers[kills % 2 - 1] = start(url, "killed", tmp_path / "leases")
+        workers[at] = start(url, "killed", tmp_path / "leases")
     for worker in workers:
         worker.communicate(timeout=120)
     start(url, "killed", tmp_path / "leases").communicate(timeout=120)
